@@ -1,0 +1,97 @@
+package dovecot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Dovecot ends within a second of being asked to. After patience it is killed.
+const patience = 5 * time.Second
+
+// process is Dovecot's master and, by its process group, all its children.
+type process struct {
+	pid    int
+	exited chan struct{} // closed when the master has ended
+}
+
+// startProcess runs the master in the foreground as the account. What it
+// prints goes to its log file.
+func startProcess(dir string, as account) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(dir, "dovecot.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("Dovecot's log: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	if err := as.own(log.Name()); err != nil {
+		return nil, fmt.Errorf("Dovecot's log: %w", err)
+	}
+	cmd := exec.Command(binary, "-F", "-c", filepath.Join(dir, "dovecot.conf"))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(as.uid), Gid: uint32(as.gid)}
+	}
+	return launch(cmd)
+}
+
+// launch starts the command on a thread of its own which lives as long as the
+// command: the kernel sends Pdeathsig when the thread that started it ends,
+// and Go may end any other thread before the program does.
+func launch(cmd *exec.Cmd) (*process, error) {
+	p := &process{exited: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err != nil {
+			started <- fmt.Errorf("start Dovecot: %w", err)
+			return
+		}
+		p.pid = cmd.Process.Pid
+		started <- nil
+		_ = cmd.Wait() // how it ended is in its log
+		close(p.exited)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// stop asks Dovecot to end, and kills what is left of it after a while.
+func (p *process) stop() error {
+	select {
+	case <-p.exited:
+	default:
+		_ = syscall.Kill(p.pid, syscall.SIGTERM)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+	}
+	return p.kill()
+}
+
+// kill ends the master and its children, and waits until all are gone. The
+// process group keeps its number while any of them lives.
+func (p *process) kill() error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		err := syscall.Kill(-p.pid, syscall.SIGKILL)
+		if errors.Is(err, syscall.ESRCH) {
+			<-p.exited
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("stop Dovecot's processes (group %d): %w", p.pid, err)
+		}
+	}
+	return fmt.Errorf("Dovecot's processes (group %d) do not end", p.pid)
+}

@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"mailguard/message"
+)
+
+// difference is what a listing says that the ledger does not know yet.
+type difference struct {
+	listing []message.Listed
+	ids     []message.ID             // per listed message; 0 where a row has to be made
+	copies  map[message.Listed]int64 // the highest copy number among equals so far
+	back    []message.ID             // was marked as gone, and is there
+	gone    []knownCopy              // is no longer there
+	undone  []message.ID             // a removal was sent long ago, and it is still there
+}
+
+// compare matches a listing taken not before the time since with the rows
+// that the ledger has. Messages which POP3 cannot tell apart (equal unique-id
+// and size) are matched in order. A message of another size under a known
+// unique-id is another message. The rules about time keep a session whose
+// listing is older than another session's from undoing what that one saw.
+func compare(known []knownCopy, listing []message.Listed, since time.Time) *difference {
+	d := &difference{listing: listing, ids: make([]message.ID, len(listing)), copies: make(map[message.Listed]int64)}
+	rows := make(map[message.Listed][]knownCopy, len(known))
+	for _, k := range known {
+		rows[k.key] = append(rows[k.key], k)
+	}
+	for i, m := range listing {
+		if !m.UniqueID.Valid() {
+			continue
+		}
+		if copies := rows[m]; len(copies) > 0 {
+			rows[m] = copies[1:]
+			d.ids[i], d.copies[m] = copies[0].id, copies[0].number
+			d.note(copies[0], since)
+		}
+	}
+	for _, rest := range rows {
+		for _, k := range rest {
+			if k.gone.IsZero() && k.seen.Before(since) {
+				d.gone = append(d.gone, k)
+			}
+		}
+	}
+	return d
+}
+
+// note looks at a row whose message is listed.
+func (d *difference) note(k knownCopy, since time.Time) {
+	switch {
+	case !k.gone.IsZero() && k.gone.Before(since):
+		d.back = append(d.back, k.id)
+	case !k.claimed.IsZero() && k.claimed.Before(since.Add(-claimLasts)):
+		d.undone = append(d.undone, k.id)
+	}
+}
+
+// write brings the rows up to date. It fills in the ids that were missing.
+func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at time.Time) error {
+	if err := d.insertNew(ctx, tx, mailbox, at); err != nil {
+		return err
+	}
+	for _, k := range d.gone {
+		how := k.how
+		if k.claimed.IsZero() {
+			how = goneBypass
+		}
+		// A row whose claim changed meanwhile is left to the next session.
+		if _, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = ?, gone_how = ?
+			WHERE id = ? AND gone_at IS NULL AND claimed_at IS ?`, millis(at), how, k.id, nullMillis(k.claimed)); err != nil {
+			return err
+		}
+	}
+	for _, id := range d.back {
+		if _, err := tx.ExecContext(ctx, "UPDATE messages SET gone_at = NULL, gone_how = NULL WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	for _, id := range d.undone {
+		if err := unclaim(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertNew makes rows for the messages that are listed for the first time.
+func (d *difference) insertNew(ctx context.Context, tx *sql.Tx, mailbox int64, at time.Time) error {
+	var insert *sql.Stmt
+	for i, m := range d.listing {
+		if d.ids[i] != 0 || !m.UniqueID.Valid() {
+			continue
+		}
+		if insert == nil { // most sessions bring nothing new
+			var err error
+			if insert, err = tx.PrepareContext(ctx, insertMessage); err != nil {
+				return err
+			}
+			defer insert.Close()
+		}
+		copyNumber, err := d.nextCopy(ctx, tx, mailbox, m)
+		if err != nil {
+			return err
+		}
+		if err := insert.QueryRowContext(ctx, mailbox, m.UniqueID, copyNumber, m.Size, millis(at)).Scan(&d.ids[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A session that listed the same new message at the same time may have made
+// its row already; it is the same copy then.
+const insertMessage = `INSERT INTO messages (mailbox_id, unique_id, copy, size, first_seen, folder) VALUES (?, ?, ?, ?, ?, 'INBOX')
+	ON CONFLICT (mailbox_id, unique_id, size, copy) WHERE unique_id IS NOT NULL DO UPDATE SET copy = excluded.copy RETURNING id`
+
+// nextCopy numbers a new message among its equals: it follows the copies that
+// this listing showed before it, and those that are gone for good.
+func (d *difference) nextCopy(ctx context.Context, tx *sql.Tx, mailbox int64, m message.Listed) (int64, error) {
+	var gone sql.NullInt64
+	err := tx.QueryRowContext(ctx, `SELECT max(copy) FROM messages
+		WHERE mailbox_id = ? AND unique_id = ? AND size = ? AND gone_at IS NOT NULL`, mailbox, m.UniqueID, m.Size).Scan(&gone)
+	d.copies[m] = max(d.copies[m], gone.Int64) + 1
+	return d.copies[m], err
+}
+
+func nullMillis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: millis(t), Valid: !t.IsZero()}
+}
