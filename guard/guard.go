@@ -49,8 +49,8 @@ type Visitor struct {
 
 	Protocol member.Protocol
 	Address  netip.Addr // the client's
-	Client   string   // as the client named itself, "" unknown
-	NoFlags  bool     // the upstream has no IMAP: messages have no flags
+	Client   string     // as the client named itself, "" unknown
+	NoFlags  bool       // the upstream has no IMAP: messages have no flags
 }
 
 // Stance is how a login is treated.
@@ -98,4 +98,9 @@ func (g *Guard) mailboxFacts(name member.Mailbox, s Settings, shared bool, e pol
 	e.Configured = s.Members
 	e.LearnFor, e.AbsentAfter = g.LearnFor, s.AbsentAfter
 	return policy.MailboxFacts{Name: name, Shared: shared, QuotaUsed: -1, Everyone: e}
+}
+
+// String is the stance as the log names it.
+func (s Stance) String() string {
+	return [...]string{"relay", "observe", "protect"}[s]
 }

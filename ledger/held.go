@@ -89,6 +89,20 @@ func (l *Ledger) Lookup(ctx context.Context, mailbox member.Mailbox, id message.
 	return found[0], nil
 }
 
+// Find returns one message with what was done about it, held or not, or nil.
+func (l *Ledger) Find(ctx context.Context, id message.ID) (*Held, error) {
+	var found []*Held
+	err := l.reading(func(q querier) error {
+		var err error
+		found, err = load(ctx, q, "m.id = ?", id)
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
 // loadHeld loads messages of a mailbox by number; what is not there is left out.
 func loadHeld(ctx context.Context, q querier, mailbox member.Mailbox, ids []message.ID) ([]*Held, error) {
 	list, err := json.Marshal(ids)

@@ -13,14 +13,16 @@ import (
 
 // Options are what a ledger needs to know.
 type Options struct {
-	Path string           // of the SQLite file; made if it never existed
-	Now  func() time.Time // the clock
-	Log  zerolog.Logger
+	Path      string           // of the SQLite file; made if it never existed
+	MustExist bool             // do not make it
+	Now       func() time.Time // the clock
+	Log       zerolog.Logger
 }
 
 // Ledger is an open ledger. Its methods may be called from any goroutine.
 type Ledger struct {
 	path string
+	make bool // the file may be made
 	now  func() time.Time
 	log  zerolog.Logger
 	lock *lockFile // nil until it could be taken; Open and watch use it, one after the other
@@ -40,7 +42,7 @@ type Ledger struct {
 // is an error, ErrInUse.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Ledger{path: o.Path, now: o.Now, log: o.Log, jobs: make(chan *job, maxBatch), stop: stop, closed: make(chan struct{})}
+	l := &Ledger{path: o.Path, make: !o.MustExist, now: o.Now, log: o.Log, jobs: make(chan *job, maxBatch), stop: stop, closed: make(chan struct{})}
 	if err := l.reopen(ctx); errors.Is(err, ErrInUse) {
 		stop()
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -63,7 +65,7 @@ func (l *Ledger) reopen(ctx context.Context) error {
 		}
 		l.lock = held
 	}
-	h, err := openHandles(ctx, l.path, !l.lock.created())
+	h, err := openHandles(ctx, l.path, l.make && !l.lock.created())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mailguard/config"
+)
+
+func newCheck(file *string) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, its certificates and rules, and the upstreams",
+		Long: `Check the configuration file and everything that it names. Mistakes are printed
+as FILE:LINE:COLUMN with what would be right, all of them at once, and the exit
+status is 2. Parts that this version does not have yet, and traps of the
+upstreams, are named as well; they do not change the exit status.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, problems := config.Load(*file)
+			if len(problems) > 0 {
+				return problems
+			}
+			out := cmd.OutOrStdout()
+			for _, p := range c.Unavailable {
+				fmt.Fprintln(out, "not available yet:", p)
+			}
+			for _, p := range c.Warnings {
+				fmt.Fprintln(out, "warning:", p)
+			}
+			if !offline {
+				for _, text := range checkUpstreams(cmd.Context(), c) {
+					fmt.Fprintln(out, "warning:", text)
+				}
+			}
+			fmt.Fprintf(out, "%s: no mistakes\n", *file)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the upstreams")
+	return cmd
+}
+
+// checkUpstreams looks for what would make a guard useless or harmful.
+func checkUpstreams(ctx context.Context, c *config.Config) []string {
+	upstreams, err := newUpstreams(c)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, u := range upstreams {
+		traps, err := u.Traps(ctx)
+		if err != nil {
+			traps = []string{"cannot be reached: " + err.Error()}
+		}
+		for _, t := range traps {
+			all = append(all, fmt.Sprintf("upstream %s (%s): %s", u.Name, u.Dialer.Address, t))
+		}
+	}
+	return all
+}

@@ -1,0 +1,58 @@
+// Command mailguard is a proxy for POP3 and IMAP that keeps one member of a
+// shared mailbox from taking mail away from the others.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"mailguard/config"
+)
+
+// Exit statuses.
+const (
+	exitFailure  = 1
+	exitMistakes = 2 // in the configuration
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRoot().ExecuteContext(ctx)
+	if err == nil {
+		return
+	}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			fmt.Fprintln(os.Stderr, p)
+		}
+		stop()
+		os.Exit(exitMistakes)
+	}
+	fmt.Fprintln(os.Stderr, "mailguard:", err)
+	stop()
+	os.Exit(exitFailure)
+}
+
+const defaultConfig = "/etc/mailguard/mailguard.yaml"
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mailguard",
+		Short: "Keeps one member of a shared mailbox from taking mail away from the others",
+		Long: `mailguard stands between mail clients and a mail server that already exists.
+Through it, a message leaves the mail server only when policy says that it may.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	file := root.PersistentFlags().StringP("config", "c", defaultConfig, "the configuration `FILE`")
+	root.AddCommand(newServe(file), newCheck(file), newHeld(file), newMailboxes(file), newDemo(), newVersion())
+	return root
+}
