@@ -86,7 +86,8 @@ func (l *Ledger) Mailboxes(ctx context.Context) ([]*MailboxUse, error) {
 			box.Uses = append(box.Uses, u)
 			return err
 		}, `SELECT b.name, b.watched_since,
-				(SELECT count(*) FROM messages m WHERE m.mailbox_id = b.id AND m.held_since IS NOT NULL AND m.gone_at IS NULL),
+				(SELECT count(*) FROM messages m WHERE m.mailbox_id = b.id AND m.held_since IS NOT NULL
+					AND m.gone_at IS NULL AND m.claimed_at IS NULL),
 				n.name, u.protocol, u.proof, u.address, u.client, u.first_at, u.last_at
 			FROM mailboxes b JOIN members n ON n.mailbox_id = b.id JOIN uses u ON u.member_id = n.id
 			ORDER BY b.name, n.name, u.protocol`)

@@ -75,12 +75,13 @@ func (r *Releaser) Withdraw(ctx context.Context, ids []message.ID) error {
 }
 
 // Explain says for a held message whether it is due, and why or why not.
-func (r *Releaser) Explain(ctx context.Context, h *ledger.Held) (ledger.Ruling, error) {
+// flagsFresh is as in Due.
+func (r *Releaser) Explain(ctx context.Context, h *ledger.Held, flagsFresh bool) (ledger.Ruling, error) {
 	everyone, err := r.Ledger.Everyone(ctx, h.Mailbox)
 	if err != nil {
 		return ledger.Ruling{}, err
 	}
-	return r.rule(h, everyone, false)
+	return r.rule(h, everyone, flagsFresh)
 }
 
 // rule asks policy about every deletion of a message: it is due only if each

@@ -58,7 +58,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.socket, err = admin.Listen(c.Admin.Socket); err != nil {
 		return err
 	}
-	a.admin = &http.Server{Handler: admin.Handler(newReader(a.ledger, a.guard, a.releaser)), ReadHeaderTimeout: adminTimeout}
+	a.admin = &http.Server{Handler: admin.Handler(newReader(c, a.ledger, a.guard, a.releaser)), ReadHeaderTimeout: adminTimeout}
 	return nil
 }
 
@@ -73,8 +73,22 @@ func newGuard(c *config.Config, l *ledger.Ledger, log zerolog.Logger) (*guard.Gu
 	return g, release.New(release.Options{Ledger: l, Policy: c.Policy, Mailbox: g.MailboxFacts, Now: time.Now})
 }
 
-func newReader(l *ledger.Ledger, g *guard.Guard, r *release.Releaser) *admin.Reader {
-	return &admin.Reader{Ledger: l, Explain: r.Explain, Facts: g.MailboxFacts, Now: time.Now}
+func newReader(c *config.Config, l *ledger.Ledger, g *guard.Guard, r *release.Releaser) *admin.Reader {
+	explain := func(ctx context.Context, h *ledger.Held) (ledger.Ruling, error) {
+		return r.Explain(ctx, h, withoutFlags(c, h.Mailbox))
+	}
+	return &admin.Reader{Ledger: l, Explain: explain, Facts: g.MailboxFacts, Now: time.Now}
+}
+
+// withoutFlags reports whether a mailbox's upstream has no IMAP side, and so
+// no flags that a release would have to read.
+func withoutFlags(c *config.Config, m member.Mailbox) bool {
+	for _, u := range c.Upstreams {
+		if pop3.Fits(u.Domains, m.Domain()) {
+			return u.IMAP == nil
+		}
+	}
+	return false
 }
 
 // newUpstreams returns the upstreams that have a POP3 side.
@@ -101,9 +115,8 @@ func newUpstreams(c *config.Config) ([]*pop3.Upstream, error) {
 
 // listen opens the listeners.
 func (a *app) listen() error {
-	slots := proxy.NewSlots(a.config.Limits.Connections)
 	for _, l := range a.config.Listeners {
-		server, err := a.listenPOP3(l, slots)
+		server, err := a.listenPOP3(l)
 		if err != nil {
 			return err
 		}
@@ -112,7 +125,7 @@ func (a *app) listen() error {
 	return nil
 }
 
-func (a *app) listenPOP3(l config.Listener, slots *proxy.Slots) (*proxy.Server, error) {
+func (a *app) listenPOP3(l config.Listener) (*proxy.Server, error) {
 	c := a.config
 	options := pop3.Options{
 		Guard: a.guard, Releaser: a.releaser, Members: member.NewResolver(c.Identity), Upstreams: a.upstreams,
@@ -122,7 +135,7 @@ func (a *app) listenPOP3(l config.Listener, slots *proxy.Slots) (*proxy.Server, 
 		},
 	}
 	server := proxy.ServerOptions{
-		Implicit: l.TLS == config.TLSImplicit, Slots: slots, HandshakeTimeout: c.Limits.Handshake, Log: a.log,
+		Implicit: l.TLS == config.TLSImplicit, MaxConns: c.Limits.Connections, HandshakeTimeout: c.Limits.Handshake, Log: a.log,
 	}
 	if l.TLS != config.TLSNone {
 		tls, err := tlsconf.Server(certificates(c), "pop3")

@@ -43,7 +43,7 @@ func ask(ctx context.Context, file string, f func(source) error) error {
 		return err
 	}
 	g, r := newGuard(c, l, zerolog.Nop())
-	return errors.Join(f(newReader(l, g, r)), l.Close())
+	return errors.Join(f(newReader(c, l, g, r)), l.Close())
 }
 
 // output is the flag that all listing commands have.

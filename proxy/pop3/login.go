@@ -246,7 +246,7 @@ func (s *session) tryLogin(ctx context.Context, c credentials) (Reply, error) {
 
 func (s *session) chooseUpstream(m member.Mailbox) *Upstream {
 	for _, u := range s.Upstreams {
-		if u.fits(m.Domain()) {
+		if Fits(u.Domains, m.Domain()) {
 			return u
 		}
 	}

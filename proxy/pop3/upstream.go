@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,15 +36,12 @@ type Upstream struct {
 // capabilitiesLast is how long an upstream's capabilities are believed.
 const capabilitiesLast = 5 * time.Minute
 
-// fits reports whether the upstream serves a domain.
-func (u *Upstream) fits(domain string) bool {
-	for _, d := range u.Domains {
+// Fits reports whether an upstream that serves these domains serves this one.
+func Fits(domains []string, domain string) bool {
+	return slices.ContainsFunc(domains, func(d string) bool {
 		suffix, wildcard := strings.CutPrefix(d, "*")
-		if d == domain || (wildcard && strings.HasSuffix(domain, suffix)) {
-			return true
-		}
-	}
-	return false
+		return d == domain || (wildcard && strings.HasSuffix(domain, suffix))
+	})
 }
 
 // known returns the capabilities that were last seen, and false if they are
