@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -27,12 +25,12 @@ type unit struct {
 
 // UnmarshalText reads a duration.
 func (d *duration) UnmarshalText(text []byte) error {
-	n, err := parseUnits(string(text), durationUnits)
-	switch {
-	case err != nil:
-		return fmt.Errorf("is a duration such as 90s, 15m, 36h or 30d%w", err)
-	case n == 0:
-		return errors.New("is a duration of more than 0, such as 90s or 30d")
+	n, why := parseUnits(string(text), durationUnits)
+	if why == "" && n == 0 {
+		why = "it must be more than 0"
+	}
+	if why != "" {
+		return &formError{"a duration such as 90s, 15m, 36h or 30d", why}
 	}
 	*d = duration(n)
 	return nil
@@ -40,38 +38,45 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // UnmarshalText reads a size.
 func (s *size) UnmarshalText(text []byte) error {
-	n, err := parseUnits(string(text), sizeUnits)
-	if err != nil {
-		return fmt.Errorf("is a size such as 512KiB or 64MiB%w", err)
+	n, why := parseUnits(string(text), sizeUnits)
+	if why != "" {
+		return &formError{"a size such as 512KiB or 64MiB", why}
 	}
 	*s = size(n)
 	return nil
 }
 
-// parseUnits adds up whole numbers with units that get smaller. Its errors
-// continue a sentence.
-func parseUnits(text string, units []unit) (int64, error) {
-	var sum int64
+// formError says that a text does not have its type's form.
+type formError struct {
+	form string // what the value should be: "a duration such as 90s"
+	why  string // what is wrong with this one
+}
+
+func (e *formError) Error() string { return "not " + e.form + ": " + e.why }
+
+// parseUnits adds up whole numbers with units that get smaller, and says what
+// is wrong where it cannot.
+func parseUnits(text string, units []unit) (sum int64, wrong string) {
 	for first := true; first || text != ""; first = false {
 		digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+		if digits == 0 {
+			return 0, "a whole number is missing"
+		}
 		n, err := strconv.ParseInt(text[:digits], 10, 64)
-		if digits == 0 || text == "" {
-			return 0, errors.New("")
-		}
-		if text = text[digits:]; text == "" {
-			return 0, errors.New("; the unit is missing")
-		}
+		text = text[digits:]
 		at := unitOf(text, units)
-		if at < 0 {
-			return 0, errors.New("")
-		}
-		if err != nil || n > (math.MaxInt64-sum)/units[at].factor {
-			return 0, errors.New("; this one is too large")
+		switch {
+		case text == "":
+			return 0, "the unit is missing"
+		case at < 0:
+			return 0, "this is no unit, or one that belongs before the others"
+		case err != nil || n > (math.MaxInt64-sum)/units[at].factor:
+			return 0, "it is too large"
 		}
 		sum += n * units[at].factor
 		text, units = text[len(units[at].name):], units[at+1:]
 	}
-	return sum, nil
+	return sum, ""
 }
 
 // unitOf returns the index of the unit that the text begins with, or -1.

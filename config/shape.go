@@ -178,21 +178,34 @@ func (s *shape) list(n *yaml.Node, want reflect.Type, f field) bool {
 
 // scalar checks a single value by decoding it.
 func (s *shape) scalar(n *yaml.Node, want reflect.Type, f field) bool {
-	if n.Kind == yaml.ScalarNode && f.words != nil {
-		return s.word(n, f)
-	}
-	var err error
-	if n.Kind == yaml.ScalarNode {
-		err = n.Load(reflect.New(want).Interface())
-	}
-	var one *yaml.LoadError
 	switch {
-	case n.Kind == yaml.ScalarNode && err == nil:
-		return true
-	case isText(want) && errors.As(err, &one):
-		s.wrong(n, "%s %s, not %s", f.label, one.Message, s.kind(n, f))
-	default:
+	case n.Kind != yaml.ScalarNode:
 		s.wrong(n, "%s is %s, not %s", f.label, wanted(want), s.kind(n, f))
+		return false
+	case f.words != nil:
+		return s.word(n, f)
+	case isText(want):
+		return s.text(n, want, f)
+	}
+	if err := n.Load(reflect.New(want).Interface()); err != nil {
+		s.wrong(n, "%s is %s, not %s", f.label, wanted(want), s.kind(n, f))
+		return false
+	}
+	return true
+}
+
+// text checks a value whose type reads its own text.
+func (s *shape) text(n *yaml.Node, want reflect.Type, f field) bool {
+	reader, _ := reflect.New(want).Interface().(encoding.TextUnmarshaler)
+	err := reader.UnmarshalText([]byte(n.Value))
+	var form *formError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &form):
+		s.wrong(n, "%s is %s, not %s: %s", f.label, form.form, s.kind(n, f), form.why)
+	default:
+		s.wrong(n, "%s is not right: %s", f.label, err)
 	}
 	return false
 }
@@ -216,7 +229,7 @@ func (s *shape) word(n *yaml.Node, f field) bool {
 func wanted(t reflect.Type) string {
 	switch {
 	case isText(t):
-		return "a value with a unit"
+		return "a single value such as 30d"
 	case t.Kind() == reflect.Int:
 		return "a whole number"
 	case t.Kind() == reflect.Bool:

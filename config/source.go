@@ -140,17 +140,14 @@ func (s *source) find(wanted func(rune) bool) (position, rune, bool) {
 
 // firstInvalid returns where text that is not UTF-8 begins not to be, or false.
 func firstInvalid(text string) (position, bool) {
-	at := position{1, 1}
-	for len(text) > 0 {
-		r, n := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && n == 1 {
-			return at, true
+	for i, r := range text {
+		if r != utf8.RuneError {
+			continue
 		}
-		at.column++
-		if r == '\n' {
-			at = position{at.line + 1, 1}
+		if _, width := utf8.DecodeRuneInString(text[i:]); width == 1 {
+			before := splitLines(text[:i])
+			return position{len(before), len(before[len(before)-1]) + 1}, true
 		}
-		text = text[n:]
 	}
-	return at, false
+	return position{}, false
 }

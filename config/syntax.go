@@ -73,10 +73,11 @@ func (s *source) syntaxMistake(err error) *mistake {
 		place, r, _ := s.find(func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
 		return &mistake{place, fmt.Sprintf("the control character U+%04X cannot be in a text file; remove it", r)}
 	}
-	if at.line == 0 {
-		at = position{1, 1}
+	at = s.within(at)
+	if line := s.lines[at.line-1]; at.column <= len(line) && line[at.column-1] == '\t' {
+		return &mistake{at, syntaxWords[0].ours}
 	}
-	return &mistake{s.within(at), syntaxText(one)}
+	return &mistake{at, syntaxText(one)}
 }
 
 // within returns the position, or the nearest one that the text has.
