@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -97,9 +98,10 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Interrupt makes the read that waits and all later ones fail with
-// ErrInterrupted, and ends the context of the session. Writes still work, so the
-// owner can say goodbye. It cannot be undone.
+// Interrupt makes the read of the socket that waits, and all later ones, fail with
+// ErrInterrupted, and ends the context of the session. What lies in a buffer
+// already can still be read. Writes still work, so the owner can say goodbye. It
+// cannot be undone.
 func (c *Conn) Interrupt() {
 	c.sock.interrupt()
 	c.life.end()
@@ -114,21 +116,29 @@ func (c *Conn) CloseWith(ctx context.Context) (stop func() bool) {
 
 // Close closes the connection, after TLS's goodbye if TLS is active. What the
 // writer still holds is lost. It is idempotent.
-func (c *Conn) Close() error { return c.close(true) }
-
-// abort closes the connection without a goodbye, and so without waiting.
-func (c *Conn) abort() { _ = c.close(false) }
-
-func (c *Conn) close(politely bool) error {
+func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
-		if t := c.tls.Load(); t != nil && politely {
-			c.sock.set(func() { c.sock.writeUntil = time.Now().Add(closeNotifyTimeout) })
-			_ = t.CloseWrite() // best effort: the peer may be gone
+		if err := c.close(); !errors.Is(err, net.ErrClosed) {
+			c.closeErr = c.mark(OpClose, err)
 		}
-		c.closeErr = c.mark(OpClose, c.sock.Close())
 	})
 	return c.closeErr
 }
+
+func (c *Conn) close() error {
+	t := c.tls.Load()
+	if t == nil {
+		return c.sock.Close()
+	}
+	c.sock.set(func() { c.sock.writeUntil = time.Now().Add(closeNotifyTimeout) })
+	// Close, not CloseWrite: it does not wait for a write that is stuck. Its
+	// error is of the goodbye, and the peer may be gone.
+	_ = t.Close()
+	return nil
+}
+
+// abort closes the socket without a goodbye, and so without waiting.
+func (c *Conn) abort() { _ = c.sock.Close() }
 
 // stream is what carries the protocol now: the socket, or TLS on it.
 func (c *Conn) stream() net.Conn {
