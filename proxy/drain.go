@@ -104,7 +104,7 @@ func (s *Server) remove(ses *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, ses)
-	s.freeSlot() // after the deletion: Sessions never exceeds MaxConns
+	s.freeSlot() // after the deletion: Sessions never exceeds the slots
 	s.noteDrained()
 }
 

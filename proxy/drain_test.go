@@ -186,7 +186,7 @@ func TestShutdownBeforeServeAndTwice(t *testing.T) {
 
 // The same on real sockets, where nothing is in step.
 func TestShutdownOnSockets(t *testing.T) {
-	s, addr := tcpServer(t, proxy.ServerOptions{Handler: handlerFunc(loggedIn), MaxConns: 20})
+	s, addr := tcpServer(t, proxy.ServerOptions{Handler: handlerFunc(loggedIn), Slots: proxy.NewSlots(20)})
 	idle, busy := dialTCP(t, addr), dialTCP(t, addr)
 	wantLine(t, busy, "LOGIN\n")
 	eventually(t, "both are served", func() bool { return s.Sessions() == 2 })

@@ -36,15 +36,14 @@ type ServerOptions struct {
 	TLS              *tls.Config // for Implicit; where TLS starts later, the handler has its own
 	Implicit         bool        // shake hands before the handler is called
 	Handler          Handler
-	MaxConns         int           // sessions at once; zero: no limit. More wait in the system's queue
+	Slots            *Slots        // sessions at once, may be shared with other servers; nil: no limit
 	HandshakeTimeout time.Duration // for the implicit handshake; zero: none
 	Log              zerolog.Logger
 }
 
 // Server serves one listener. Its methods may be called from any goroutine.
 type Server struct {
-	o     ServerOptions
-	slots chan struct{} // one element for each session; nil: no limit
+	o ServerOptions
 
 	panics atomic.Uint64
 
@@ -63,16 +62,12 @@ type session struct {
 
 // NewServer returns a server that owns o.Listener.
 func NewServer(o ServerOptions) *Server {
-	s := &Server{
+	return &Server{
 		o:        o,
 		stopping: make(chan struct{}),
 		drained:  make(chan struct{}),
 		sessions: make(map[*session]struct{}),
 	}
-	if o.MaxConns > 0 {
-		s.slots = make(chan struct{}, o.MaxConns)
-	}
-	return s
 }
 
 // Serve accepts connections until Shutdown or Close, and returns nil then. It
@@ -104,20 +99,15 @@ func (s *Server) Serve() error {
 // holds no connection that it does not serve. It reports false when the server
 // stops.
 func (s *Server) takeSlot() bool {
-	if s.slots == nil {
+	if s.o.Slots == nil {
 		return !s.isStopped()
 	}
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	case <-s.stopping:
-		return false
-	}
+	return s.o.Slots.take(s.stopping)
 }
 
 func (s *Server) freeSlot() {
-	if s.slots != nil {
-		<-s.slots
+	if s.o.Slots != nil {
+		s.o.Slots.free()
 	}
 }
 

@@ -39,7 +39,7 @@ func TestMaxConnsHolds(t *testing.T) {
 		}
 		return echo(ctx, c)
 	})
-	s, addr := tcpServer(t, proxy.ServerOptions{Handler: count, MaxConns: limit})
+	s, addr := tcpServer(t, proxy.ServerOptions{Handler: count, Slots: proxy.NewSlots(limit)})
 	var clients []net.Conn
 	for range 4 * limit {
 		clients = append(clients, dialTCP(t, addr))
@@ -80,7 +80,7 @@ func TestAcceptBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &exhausted{pipeListener: newPipeListener(), fails: 1 << 30}
 		log, text := testLog()
-		serve(t, proxy.ServerOptions{Listener: l, Handler: handlerFunc(echo), MaxConns: 1, Log: log})
+		serve(t, proxy.ServerOptions{Listener: l, Handler: handlerFunc(echo), Slots: proxy.NewSlots(1), Log: log})
 		time.Sleep(time.Minute)
 		// 5 ms, doubled until a second: 8 pauses make 1.3 s, then one each second.
 		if n := l.calls.Load(); n < 60 || n > 70 {
@@ -95,7 +95,7 @@ func TestAcceptBacksOff(t *testing.T) {
 func TestAcceptRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &exhausted{pipeListener: newPipeListener(), fails: 5}
-		serve(t, proxy.ServerOptions{Listener: l, Handler: handlerFunc(echo), MaxConns: 1})
+		serve(t, proxy.ServerOptions{Listener: l, Handler: handlerFunc(echo), Slots: proxy.NewSlots(1)})
 		wantEcho(t, l.dial(t))
 	})
 }
@@ -135,7 +135,7 @@ func TestPanicHurtsOnlyItsSession(t *testing.T) {
 		})
 		l := newPipeListener()
 		log, text := testLog()
-		s := serve(t, proxy.ServerOptions{Listener: l, Handler: buggy, MaxConns: 2, Log: log})
+		s := serve(t, proxy.ServerOptions{Listener: l, Handler: buggy, Slots: proxy.NewSlots(2), Log: log})
 		other, victim := l.dial(t), l.dial(t)
 		_, _ = io.WriteString(victim, "BUG\n")
 		if got, err := io.ReadAll(victim); len(got) > 0 || err != nil {

@@ -115,8 +115,9 @@ func newUpstreams(c *config.Config) ([]*pop3.Upstream, error) {
 
 // listen opens the listeners.
 func (a *app) listen() error {
+	slots := proxy.NewSlots(a.config.Limits.Connections)
 	for _, l := range a.config.Listeners {
-		server, err := a.listenPOP3(l)
+		server, err := a.listenPOP3(l, slots)
 		if err != nil {
 			return err
 		}
@@ -125,7 +126,7 @@ func (a *app) listen() error {
 	return nil
 }
 
-func (a *app) listenPOP3(l config.Listener) (*proxy.Server, error) {
+func (a *app) listenPOP3(l config.Listener, slots *proxy.Slots) (*proxy.Server, error) {
 	c := a.config
 	options := pop3.Options{
 		Guard: a.guard, Releaser: a.releaser, Members: member.NewResolver(c.Identity), Upstreams: a.upstreams,
@@ -135,7 +136,7 @@ func (a *app) listenPOP3(l config.Listener) (*proxy.Server, error) {
 		},
 	}
 	server := proxy.ServerOptions{
-		Implicit: l.TLS == config.TLSImplicit, MaxConns: c.Limits.Connections, HandshakeTimeout: c.Limits.Handshake, Log: a.log,
+		Implicit: l.TLS == config.TLSImplicit, Slots: slots, HandshakeTimeout: c.Limits.Handshake, Log: a.log,
 	}
 	if l.TLS != config.TLSNone {
 		tls, err := tlsconf.Server(certificates(c), "pop3")
