@@ -267,9 +267,10 @@ type session struct {
 
 const sessionTimeout = 20 * time.Second
 
-// dial connects without logging in.
-func (g *guard) dial() (*session, error) {
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: sessionTimeout}, Config: &tls.Config{RootCAs: g.roots, ServerName: "localhost"}}
+// dial connects without logging in, from an address of this machine's.
+func (g *guard) dial(from string) (*session, error) {
+	local := &net.TCPAddr{IP: net.ParseIP(from)}
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: sessionTimeout, LocalAddr: local}, Config: &tls.Config{RootCAs: g.roots, ServerName: "localhost"}}
 	conn, err := d.Dial("tcp", g.pop3s)
 	if err != nil {
 		return nil, err
@@ -281,8 +282,10 @@ func (g *guard) dial() (*session, error) {
 }
 
 // logIn opens a session. The error is the server's -ERR, too.
-func (g *guard) logIn(user string) (*session, error) {
-	s, err := g.dial()
+func (g *guard) logIn(user string) (*session, error) { return g.logInFrom("127.0.0.1", user) }
+
+func (g *guard) logInFrom(address, user string) (*session, error) {
+	s, err := g.dial(address)
 	if err != nil {
 		return nil, err
 	}

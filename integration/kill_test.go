@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func newKillable(t *testing.T) *killable {
 	k.server.Hook = func(_, command string) upstream.Action {
 		at := <-k.hold
 		k.hold <- at
-		if at != "" && len(command) >= len(at) && command[:len(at)] == at {
+		if at != "" && strings.HasPrefix(command, at) {
 			select {
 			case k.held <- struct{}{}:
 			default:

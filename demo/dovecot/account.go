@@ -56,9 +56,10 @@ func (a account) own(path string) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
-// mkdir makes a folder that belongs to the account, and those above it.
+// mkdir makes a folder that belongs to the account. Dovecot wants its own to be
+// readable by all, and closes what nobody else may read itself.
 func (a account) mkdir(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err
 	}
 	return a.own(path)

@@ -13,7 +13,8 @@ import (
 // configuration is Dovecot's whole configuration file. What is unusual in it:
 //   - every service runs as the one account and without chroot, which needs
 //     root;
-//   - a wrong password costs no time (auth_failure_delay, anvil's penalty);
+//   - a wrong password costs half a second, Dovecot's least, and the next one
+//     no more (auth_failure_delay, anvil's penalty);
 //   - login processes serve many connections each, so that a benchmark
 //     measures the guard and not fork.
 var configuration = template.Must(template.New("dovecot.conf").Parse(`
@@ -96,7 +97,7 @@ func (s *Server) configure() error {
 		"TrustLoopback": s.options.TrustLoopback, "Extra": s.options.Extra,
 	})
 	if err != nil {
-		return fmt.Errorf("Dovecot's configuration: %w", err)
+		return fmt.Errorf("configure Dovecot: %w", err)
 	}
 	files := map[string][]byte{
 		"dovecot.conf": text.Bytes(),
@@ -106,13 +107,13 @@ func (s *Server) configure() error {
 	if s.options.TLS != nil { // copied, because the account may not read the caller's key
 		for name, source := range map[string]string{"cert.pem": s.options.TLS.Cert, "key.pem": s.options.TLS.Key} {
 			if files[name], err = os.ReadFile(source); err != nil {
-				return fmt.Errorf("Dovecot's TLS: %w", err)
+				return fmt.Errorf("certificate for Dovecot: %w", err)
 			}
 		}
 	}
 	for name, content := range files {
 		if err := s.account.write(filepath.Join(s.dir, name), content); err != nil {
-			return fmt.Errorf("Dovecot's configuration: %w", err)
+			return fmt.Errorf("configure Dovecot: %w", err)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ const (
 // missing, and which Debian package has it.
 func Installed() error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("Dovecot is run on Linux only, this is %s", runtime.GOOS)
+		return fmt.Errorf("this is %s: Dovecot is run on Linux only", runtime.GOOS)
 	}
 	needs := []struct{ file, pkg string }{
 		{binary, "dovecot-core"},
@@ -31,7 +31,7 @@ func Installed() error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("Dovecot is not installed: apt-get install %s", strings.Join(missing, " "))
+		return fmt.Errorf("no Dovecot here: apt-get install %s", strings.Join(missing, " "))
 	}
 	_, err := runAs()
 	return err

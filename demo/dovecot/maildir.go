@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,17 +31,33 @@ func (s *Server) Deliver(user string, message []byte) error {
 // Messages returns the files in the user's INBOX, oldest first: what is
 // really there, whatever any server says.
 func (s *Server) Messages(user string) ([]string, error) {
-	var paths []string
-	for _, folder := range []string{"cur", "new"} {
-		entries, err := os.ReadDir(filepath.Join(s.maildir(user), folder))
+	before, err := s.list(user)
+	for range 20 { // Dovecot may be renaming: believe what was seen twice
 		if err != nil {
 			return nil, fmt.Errorf("messages of %s: %w", user, err)
+		}
+		var again []string
+		again, err = s.list(user)
+		if err == nil && slices.Equal(before, again) {
+			return again, nil
+		}
+		before = again
+	}
+	return nil, fmt.Errorf("messages of %s: the Maildir does not come to rest", user)
+}
+
+func (s *Server) list(user string) ([]string, error) {
+	var paths []string
+	for _, folder := range []string{"new", "cur"} {
+		entries, err := os.ReadDir(filepath.Join(s.maildir(user), folder))
+		if err != nil {
+			return nil, err
 		}
 		for _, entry := range entries {
 			paths = append(paths, filepath.Join(s.maildir(user), folder, entry.Name()))
 		}
 	}
-	sort.Slice(paths, func(i, j int) bool { return filepath.Base(paths[i]) < filepath.Base(paths[j]) })
+	slices.SortFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
 	return paths, nil
 }
 

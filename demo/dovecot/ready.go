@@ -26,9 +26,9 @@ func (s *Server) waitReady(ctx context.Context, p *process) error {
 		}
 		select {
 		case <-p.exited:
-			return errors.New("Dovecot ended at its start")
+			return errors.New("start Dovecot: it ended at once")
 		case <-ctx.Done():
-			return fmt.Errorf("Dovecot answers no login: %w", err)
+			return fmt.Errorf("start Dovecot: it answers no login: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // Server is one running Dovecot. Its methods may be called by several
@@ -122,7 +121,7 @@ func (s *Server) makeDirs() error {
 	}
 	for _, folder := range folders {
 		if err := s.account.mkdir(filepath.Join(dir, folder)); err != nil {
-			return fmt.Errorf("Dovecot's directories: %w", err)
+			return fmt.Errorf("directories for Dovecot: %w", err)
 		}
 	}
 	return s.reachable()
@@ -138,12 +137,10 @@ func (s *Server) reachable() error {
 	for dir := filepath.Dir(s.dir); ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return err
+			return fmt.Errorf("the directory for Dovecot: %w", err)
 		}
-		owner, ok := info.Sys().(*syscall.Stat_t)
-		mine := ok && int(owner.Uid) == s.account.uid
-		if info.Mode().Perm()&0o001 == 0 && !mine {
-			return fmt.Errorf("Dovecot runs as user %s, who cannot enter %s: name another directory, or none", s.account.user, dir)
+		if info.Mode().Perm()&0o001 == 0 {
+			return fmt.Errorf("a Dovecot that root runs runs as user %s, and %s is closed to others: name another directory, or none", s.account.user, dir)
 		}
 		if dir == filepath.Dir(dir) {
 			return nil
@@ -219,7 +216,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("Dovecot was closed")
+		return errors.New("this Dovecot was closed")
 	}
 	if err := s.stop(); err != nil {
 		return err
