@@ -35,7 +35,7 @@ const allowed = `
 	tlsconf:
 	integration:
 	integration/clients:
-	bench:
+	bench:            demo/upstream tlsconf
 `
 
 // pure are the packages that do no I/O and have no clock.
