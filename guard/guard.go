@@ -91,7 +91,9 @@ func (g *Guard) observes(s Settings) bool {
 // about who uses it.
 func (g *Guard) MailboxFacts(name member.Mailbox, e policy.Everyone) policy.MailboxFacts {
 	settings := g.Mailboxes.Lookup(name)
-	return g.mailboxFacts(name, settings, g.knownShared(settings, name), e)
+	// At most once in a process this reads the ledger: no caller waits long.
+	shared := g.knownShared(context.Background(), settings, name)
+	return g.mailboxFacts(name, settings, shared, e)
 }
 
 func (g *Guard) mailboxFacts(name member.Mailbox, s Settings, shared bool, e policy.Everyone) policy.MailboxFacts {

@@ -88,19 +88,21 @@ func (d *Directory) Lookup(m member.Mailbox) Settings {
 // matches reports whether name fits a pattern in which "*" stands for any
 // text, also none.
 func matches(pattern, name string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if !star {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
 		return pattern == name
 	}
-	if !strings.HasPrefix(name, head) {
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(name, first) {
 		return false
 	}
-	for name = name[len(head):]; ; name = name[1:] {
-		if matches(rest, name) {
-			return true
-		}
-		if name == "" {
+	name = name[len(first):]
+	for _, part := range parts[1 : len(parts)-1] { // the earliest place leaves the most for the rest
+		i := strings.Index(name, part)
+		if i < 0 {
 			return false
 		}
+		name = name[i+len(part):]
 	}
+	return strings.HasSuffix(name, last)
 }

@@ -34,13 +34,13 @@ func (g *Guard) shared(ctx context.Context, s Settings, v Visitor) bool {
 }
 
 // knownShared is shared without a visit.
-func (g *Guard) knownShared(s Settings, name member.Mailbox) bool {
+func (g *Guard) knownShared(ctx context.Context, s Settings, name member.Mailbox) bool {
 	if s.Shared != SharedAuto {
 		return s.Shared == SharedYes
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.named == nil || len(g.named[name]) >= namedMembersOfShared
+	return !g.readNamed(ctx) || len(g.named[name]) >= namedMembersOfShared
 }
 
 // readNamed reads from the ledger, once, who was told apart so far. Afterwards

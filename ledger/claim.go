@@ -25,11 +25,13 @@ func claim(ctx context.Context, tx *sql.Tx, id message.ID, how string, at time.T
 }
 
 // unclaim takes a claim back: the message is known to be still there. What a
-// member was told is deleted stays out of their view, and waits as held.
-func unclaim(ctx context.Context, tx *sql.Tx, id message.ID) error {
+// member was told is deleted stays out of their view, and waits as held. A
+// claim made at another time than claimed is somebody else's and stands; the
+// zero time is any.
+func unclaim(ctx context.Context, tx *sql.Tx, id message.ID, claimed time.Time) error {
 	_, err := tx.ExecContext(ctx, `UPDATE messages SET claimed_at = NULL, claimed_how = NULL,
 		held_since = coalesce(held_since, (SELECT min(at) FROM deletions WHERE message_id = messages.id))
-		WHERE id = ? AND gone_at IS NULL`, id)
+		WHERE id = ? AND gone_at IS NULL AND claimed_at = coalesce(?, claimed_at)`, id, nullMillis(claimed))
 	return err
 }
 
@@ -38,7 +40,7 @@ func unclaim(ctx context.Context, tx *sql.Tx, id message.ID) error {
 // what somebody else has claimed, is left out of the answer.
 func (l *Ledger) Claim(ctx context.Context, mailbox member.Mailbox, ids []message.ID, at time.Time, due func(*Held, policy.Everyone) (Ruling, error)) ([]message.ID, error) {
 	var claimed []message.ID
-	err := l.commit(ctx, func(tx *sql.Tx) error {
+	err := l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		claimed = claimed[:0]
 		held, err := loadHeld(ctx, tx, mailbox, ids)
 		if err != nil {
@@ -81,7 +83,7 @@ func claimDue(ctx context.Context, tx *sql.Tx, h *Held, r Ruling, at time.Time) 
 		_, err := tx.ExecContext(ctx, "UPDATE messages SET unless_seen = ? WHERE id = ?", millis(at), h.Message.ID)
 		return false, err
 	}
-	if !r.Due || !h.Message.Claimed.IsZero() || h.Message.Pinned {
+	if !r.Due || h.Message.HeldSince.IsZero() || !h.Message.Claimed.IsZero() || h.Message.Pinned {
 		return false, nil
 	}
 	return claim(ctx, tx, h.Message.ID, goneReleased, at)
@@ -89,7 +91,7 @@ func claimDue(ctx context.Context, tx *sql.Tx, h *Held, r Ruling, at time.Time) 
 
 // NoteUnless remembers that a rule's `unless` held for these messages now.
 func (l *Ledger) NoteUnless(ctx context.Context, ids []message.ID, at time.Time) error {
-	return l.commit(ctx, func(tx *sql.Tx) error {
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, id := range ids {
 			if _, err := tx.ExecContext(ctx, "UPDATE messages SET unless_seen = ? WHERE id = ?", millis(at), id); err != nil {
 				return err
@@ -105,9 +107,9 @@ func (l *Ledger) Withdraw(ctx context.Context, ids []message.ID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return l.commit(ctx, func(tx *sql.Tx) error {
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, id := range ids {
-			if err := unclaim(ctx, tx, id); err != nil {
+			if err := unclaim(ctx, tx, id, time.Time{}); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // job is one session's work for the committer.
 type job struct {
 	ctx    context.Context
-	run    func(tx *sql.Tx) error
+	run    func(ctx context.Context, tx *sql.Tx) error
 	result chan error // holds one value: the committer never waits
 }
 
@@ -22,8 +22,10 @@ const maxBatch = 512
 // is on the disk. The function may be called from another goroutine, and only
 // until commit returns. An error means that nothing of it was written: a job
 // that was not begun when ctx ended is dropped, one that was begun is waited
-// for, so that the outcome is always known.
-func (l *Ledger) commit(ctx context.Context, run func(tx *sql.Tx) error) error {
+// for, so that the outcome is always known: the function gets a context that
+// does not end. A statement interrupted in the middle would undo the whole
+// transaction, and with it what other sessions have written in it.
+func (l *Ledger) commit(ctx context.Context, run func(ctx context.Context, tx *sql.Tx) error) error {
 	j := &job{ctx: ctx, run: run, result: make(chan error, 1)}
 	select {
 	case l.jobs <- j:
@@ -53,7 +55,7 @@ func (l *Ledger) commitLoop(ctx context.Context) {
 		case j := <-l.jobs:
 			l.commitBatch(append([]*job{j}, l.waiting()...))
 		case <-ctx.Done():
-			if rest := l.waiting(); len(rest) > 0 {
+			for rest := l.waiting(); len(rest) > 0; rest = l.waiting() {
 				l.commitBatch(rest)
 			}
 			return
@@ -95,7 +97,7 @@ func (l *Ledger) commitBatch(batch []*job) {
 }
 
 func (l *Ledger) runBatch(batch []*job, results []error) error {
-	h := l.handles.Load()
+	h := l.checkFile() // what is written to a file that was removed is lost
 	if h == nil {
 		return ErrUnreadable
 	}
@@ -119,7 +121,7 @@ func runJob(tx *sql.Tx, j *job) error {
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	err := j.run(tx)
+	err := j.run(context.WithoutCancel(j.ctx), tx)
 	if err != nil {
 		_, undo := tx.Exec("ROLLBACK TO job")
 		err = errors.Join(err, undo)

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"mailguard/message"
@@ -13,22 +15,27 @@ type difference struct {
 	listing []message.Listed
 	ids     []message.ID             // per listed message; 0 where a row has to be made
 	copies  map[message.Listed]int64 // the highest copy number among equals so far
-	back    []message.ID             // was marked as gone, and is there
+	back    []knownCopy              // was marked as gone, and is there
 	gone    []knownCopy              // is no longer there
-	undone  []message.ID             // a removal was sent long ago, and it is still there
+	undone  []knownCopy              // a removal was sent long ago, and it is still there
 }
 
 // compare matches a listing taken not before the time since with the rows
-// that the ledger has. Messages which POP3 cannot tell apart (equal unique-id
-// and size) are matched in order. A message of another size under a known
-// unique-id is another message. The rules about time keep a session whose
-// listing is older than another session's from undoing what that one saw.
+// that the ledger has, which come sorted. Messages which POP3 cannot tell
+// apart (equal unique-id and size) are matched in order. A message of another
+// size under a known unique-id is another message. The rules about time keep a
+// session whose listing is older than another session's from undoing what that
+// one saw. The ledger's times are whole milliseconds, so since is one too.
 func compare(known []knownCopy, listing []message.Listed, since time.Time) *difference {
 	d := &difference{listing: listing, ids: make([]message.ID, len(listing)), copies: make(map[message.Listed]int64)}
-	rows := make(map[message.Listed][]knownCopy, len(known))
-	for _, k := range known {
-		rows[k.key] = append(rows[k.key], k)
+	since = fromMillis(millis(since))
+	listed := make(map[message.Listed]int, len(listing))
+	for _, m := range listing {
+		if m.UniqueID.Valid() {
+			listed[m]++
+		}
 	}
+	rows := d.divide(known, listed, since)
 	for i, m := range listing {
 		if !m.UniqueID.Valid() {
 			continue
@@ -39,27 +46,77 @@ func compare(known []knownCopy, listing []message.Listed, since time.Time) *diff
 			d.note(copies[0], since)
 		}
 	}
-	for _, rest := range rows {
+	if len(listed) == 0 && len(listing) > 0 {
+		d.gone = nil // a listing without unique-ids does not say what is gone
+	}
+	return d
+}
+
+// divide finds the rows whose messages are listed, by key and in order, and
+// notes those that are no longer there.
+func (d *difference) divide(known []knownCopy, listed map[message.Listed]int, since time.Time) map[message.Listed][]knownCopy {
+	rows := make(map[message.Listed][]knownCopy, len(known))
+	for len(known) > 0 {
+		key, n := known[0].key, 1
+		for n < len(known) && known[n].key == key {
+			n++
+		}
+		there, rest := choose(known[:n], listed[key], since)
+		rows[key], known = there, known[n:]
 		for _, k := range rest {
 			if k.gone.IsZero() && k.seen.Before(since) {
 				d.gone = append(d.gone, k)
 			}
 		}
 	}
-	return d
+	return rows
+}
+
+// choose says which of the rows of equal messages are those of the n that are
+// listed. Of several copies a removal takes the one that was claimed for it:
+// if the row of one that stays were taken for gone instead, the claim would be
+// thought to have failed, and the copy that stays would be removed as well.
+func choose(copies []knownCopy, n int, since time.Time) (there, rest []knownCopy) {
+	if n >= len(copies) {
+		return copies, nil
+	}
+	byChance := slices.Clone(copies)
+	slices.SortStableFunc(byChance, func(a, b knownCopy) int { return a.chance(since) - b.chance(since) })
+	there, rest = byChance[:n], byChance[n:]
+	slices.SortFunc(there, func(a, b knownCopy) int { return cmp.Compare(a.number, b.number) })
+	return there, rest
+}
+
+// chance orders equal copies by how likely a listing taken since shows them,
+// the likeliest first.
+func (k knownCopy) chance(since time.Time) int {
+	switch {
+	case !k.gone.IsZero() && k.gone.Before(since):
+		return 4 // it would have to have come back
+	case !k.gone.IsZero():
+		return 3 // it went while the session was being opened
+	case !k.seen.Before(since):
+		return 2 // it came while the session was being opened
+	case !k.claimed.IsZero():
+		return 1
+	default:
+		return 0
+	}
 }
 
 // note looks at a row whose message is listed.
 func (d *difference) note(k knownCopy, since time.Time) {
 	switch {
 	case !k.gone.IsZero() && k.gone.Before(since):
-		d.back = append(d.back, k.id)
+		d.back = append(d.back, k)
 	case !k.claimed.IsZero() && k.claimed.Before(since.Add(-claimLasts)):
-		d.undone = append(d.undone, k.id)
+		d.undone = append(d.undone, k)
 	}
 }
 
-// write brings the rows up to date. It fills in the ids that were missing.
+// write brings the rows up to date; at is a time after the listing was taken.
+// It fills in the ids that were missing. A row that has changed since it was
+// read is left to the next session.
 func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at time.Time) error {
 	if err := d.insertNew(ctx, tx, mailbox, at); err != nil {
 		return err
@@ -69,19 +126,18 @@ func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at ti
 		if k.claimed.IsZero() {
 			how = goneBypass
 		}
-		// A row whose claim changed meanwhile is left to the next session.
 		if _, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = ?, gone_how = ?
 			WHERE id = ? AND gone_at IS NULL AND claimed_at IS ?`, millis(at), how, k.id, nullMillis(k.claimed)); err != nil {
 			return err
 		}
 	}
-	for _, id := range d.back {
-		if _, err := tx.ExecContext(ctx, "UPDATE messages SET gone_at = NULL, gone_how = NULL WHERE id = ?", id); err != nil {
+	for _, k := range d.back {
+		if _, err := tx.ExecContext(ctx, "UPDATE messages SET gone_at = NULL, gone_how = NULL WHERE id = ? AND gone_at = ?", k.id, millis(k.gone)); err != nil {
 			return err
 		}
 	}
-	for _, id := range d.undone {
-		if err := unclaim(ctx, tx, id); err != nil {
+	for _, k := range d.undone {
+		if err := unclaim(ctx, tx, k.id, k.claimed); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,8 @@ var (
 	ErrClosed     = errors.New("the ledger is closed")
 )
 
-// health is what is known of the file. It is shared by all goroutines.
+// health is what is known of the file. It is shared by all goroutines. The
+// handles change under mu together with the state: a healthy ledger has some.
 type health struct {
 	mu        sync.Mutex
 	state     State
@@ -65,6 +66,9 @@ func (l *Ledger) State() State {
 // Writable returns nil if a deletion could be recorded now, else ErrReadOnly
 // or ErrUnreadable. It writes to the file unless somebody just did.
 func (l *Ledger) Writable(ctx context.Context) error {
+	if l.isClosed() {
+		return ErrClosed
+	}
 	if err := stateError(l.State()); err != nil {
 		return err
 	}
@@ -82,9 +86,22 @@ func (l *Ledger) Writable(ctx context.Context) error {
 }
 
 func (l *Ledger) heartbeat(ctx context.Context) error {
-	return l.commit(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT INTO heartbeat (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", l.now().UnixMilli())
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO heartbeat (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", l.now().UnixMilli())
 		return err
+	})
+}
+
+// tryToGrow writes more than a heartbeat, which may find a place in a file that
+// is full: without it a full ledger would seem to recover again and again.
+func (l *Ledger) tryToGrow(ctx context.Context) error {
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, query := range []string{"CREATE TABLE growth (x)", "INSERT INTO growth VALUES (zeroblob(65536))", "DROP TABLE growth"} {
+			if _, err := tx.ExecContext(ctx, query); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -115,7 +132,7 @@ func stateError(s State) error {
 // watch tries a failing ledger again until it recovers, and notices a file
 // that was removed or replaced under us.
 func (l *Ledger) watch(ctx context.Context) {
-	tick := time.NewTicker(retryEvery)
+	tick := time.NewTicker(l.retry)
 	defer tick.Stop()
 	for {
 		select {
@@ -123,7 +140,7 @@ func (l *Ledger) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		l.checkFile()
+		_ = l.checkFile()
 		if err := l.recover(ctx); err != nil {
 			l.log.Debug().Err(err).Msg("ledger still fails")
 		}
@@ -131,15 +148,18 @@ func (l *Ledger) watch(ctx context.Context) {
 }
 
 // checkFile notices that the file under the path is no longer the one that
-// is open: what is written to the old one would be lost at the next start.
-func (l *Ledger) checkFile() {
+// is open: what is written to the old one would be lost at the next start. It
+// returns the handles if they are of the right file.
+func (l *Ledger) checkFile() *handles {
 	h := l.handles.Load()
 	if h == nil {
-		return
+		return nil
 	}
 	if now, err := os.Stat(l.path); err != nil || !os.SameFile(now, h.file) {
 		l.fail(fmt.Errorf("%s was removed or replaced while it was open", l.path), Unreadable)
+		return nil
 	}
+	return h
 }
 
 // recover tries once to get a failing ledger back into use.
@@ -153,33 +173,64 @@ func (l *Ledger) recover(ctx context.Context) error {
 		if err := enoughSpace(l.path); err != nil {
 			return err
 		}
-		if err := l.heartbeat(ctx); err != nil {
+		if err := l.tryToGrow(ctx); err != nil {
 			return err
+		}
+		if !l.writableAgain() {
+			return nil
 		}
 	default:
 		return nil
 	}
-	l.health.mu.Lock()
-	l.health.state = Healthy
-	l.health.mu.Unlock()
 	l.log.Info().Str("ledger", l.path).Msg("ledger works again")
 	return nil
 }
 
-// fail notes that the ledger is in a worse state, and says so once.
-func (l *Ledger) fail(err error, to State) {
+// writableAgain ends the state ReadOnly, if it still is that one.
+func (l *Ledger) writableAgain() bool {
 	l.health.mu.Lock()
-	worse := to > l.health.state
-	if worse {
-		l.health.state = to
+	defer l.health.mu.Unlock()
+	if l.health.state != ReadOnly {
+		return false
+	}
+	l.health.state = Healthy
+	return true
+}
+
+// use puts newly opened handles into use.
+func (l *Ledger) use(h *handles) {
+	l.health.mu.Lock()
+	old := l.handles.Swap(h)
+	l.health.state = Healthy
+	l.health.mu.Unlock()
+	l.retire(old)
+}
+
+// worsen changes to a worse state and reports whether it is a change. An
+// unreadable ledger has no handles.
+func (l *Ledger) worsen(to State) bool {
+	l.health.mu.Lock()
+	if to <= l.health.state {
+		l.health.mu.Unlock()
+		return false
+	}
+	l.health.state = to
+	var old *handles
+	if to == Unreadable {
+		old = l.handles.Swap(nil)
 	}
 	l.health.mu.Unlock()
-	if !worse {
+	l.retire(old)
+	return true
+}
+
+// fail notes that the ledger is in a worse state, and says so once.
+func (l *Ledger) fail(err error, to State) {
+	if !l.worsen(to) {
 		return
 	}
 	e := l.log.Error().Err(err).Str("ledger", l.path)
 	if to == Unreadable {
-		l.retire(l.handles.Swap(nil))
 		e.Msg("ledger cannot be read: guarded mailboxes are closed to POP3 until it can")
 	} else {
 		e.Msg("ledger cannot be written: deletions in guarded mailboxes are refused until it can")

@@ -21,11 +21,12 @@ type Options struct {
 
 // Ledger is an open ledger. Its methods may be called from any goroutine.
 type Ledger struct {
-	path string
-	make bool // the file may be made
-	now  func() time.Time
-	log  zerolog.Logger
-	lock *lockFile // nil until it could be taken; Open and watch use it, one after the other
+	path  string
+	make  bool // the file may be made
+	now   func() time.Time
+	log   zerolog.Logger
+	retry time.Duration // how often a failing ledger is tried again
+	lock  *lockFile     // nil until it could be taken; Open and watch use it, one after the other
 
 	handles atomic.Pointer[handles] // nil while the ledger is unreadable
 	jobs    chan *job
@@ -40,9 +41,14 @@ type Ledger struct {
 // opened all the same and answers ErrUnreadable until it can be: mailboxes
 // without a guard must not suffer. Only a ledger that another process has open
 // is an error, ErrInUse.
-func Open(ctx context.Context, o Options) (*Ledger, error) {
+func Open(ctx context.Context, o Options) (*Ledger, error) { return open(ctx, o, retryEvery) }
+
+func open(ctx context.Context, o Options, retry time.Duration) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Ledger{path: o.Path, make: !o.MustExist, now: o.Now, log: o.Log, jobs: make(chan *job, maxBatch), stop: stop, closed: make(chan struct{})}
+	l := &Ledger{
+		path: o.Path, make: !o.MustExist, now: o.Now, log: o.Log, retry: retry,
+		jobs: make(chan *job, maxBatch), stop: stop, closed: make(chan struct{}),
+	}
 	if err := l.reopen(ctx); errors.Is(err, ErrInUse) {
 		stop()
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -65,15 +71,28 @@ func (l *Ledger) reopen(ctx context.Context) error {
 		}
 		l.lock = held
 	}
-	h, err := openHandles(ctx, l.path, l.make && !l.lock.created())
+	created := l.lock.created()
+	if err := l.lock.sign(created); err != nil {
+		return err
+	}
+	h, err := openHandles(ctx, l.path, l.make && !created)
 	if err != nil {
 		return err
 	}
-	if err := l.lock.sign(); err != nil {
+	if err := l.lock.sign(true); err != nil {
 		return errors.Join(err, h.close())
 	}
-	l.retire(l.handles.Swap(h))
+	l.use(h)
 	return nil
+}
+
+func (l *Ledger) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // retire closes handles that are no longer in use.

@@ -30,6 +30,9 @@ func lock(path string) (*lockFile, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 64))
 		f.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s.lock: %w", path, err)
+		}
 		pid, _, _ := strings.Cut(string(holder), " ")
 		return nil, fmt.Errorf("%w: process %s has %s open; one process at a time", ErrInUse, pid, path)
 	}
@@ -43,13 +46,19 @@ func (l *lockFile) created() bool {
 	return strings.Contains(string(b[:n]), createdMark)
 }
 
-// sign writes who holds the lock, and that the ledger exists.
-func (l *lockFile) sign() error {
-	line := strconv.Itoa(os.Getpid()) + " " + createdMark + "\n"
-	if err := l.f.Truncate(0); err != nil {
+// sign writes who holds the lock, and whether the ledger was made. The new
+// line is written over the old one: a full disk must not leave a file in which
+// the mark is missing.
+func (l *lockFile) sign(created bool) error {
+	line := strconv.Itoa(os.Getpid()) + " "
+	if created {
+		line += createdMark
+	}
+	line += "\n"
+	if _, err := l.f.WriteAt([]byte(line), 0); err != nil {
 		return err
 	}
-	if _, err := l.f.WriteAt([]byte(line), 0); err != nil {
+	if err := l.f.Truncate(int64(len(line))); err != nil {
 		return err
 	}
 	return l.f.Sync()

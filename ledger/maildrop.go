@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"time"
 
 	"mailguard/message"
@@ -43,19 +45,26 @@ func (l *Ledger) OpenMaildrop(ctx context.Context, v Visit, listing []message.Li
 	if err != nil {
 		return nil, err
 	}
+	// Another session may list the mailbox at the same time. Whoever began
+	// before this moment may not have what is listed here, or still have what
+	// is gone.
+	at := l.now()
+	if at.Before(v.At) {
+		at = v.At
+	}
 	diff := compare(known, listing, v.At)
 	drop := &Maildrop{IDs: diff.ids, Hidden: make([]bool, len(listing))}
-	err = l.commit(ctx, func(tx *sql.Tx) error {
+	err = l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var err error
 		if drop.visitor, err = arrive(ctx, tx, v); err != nil {
 			return err
 		}
-		return diff.write(ctx, tx, drop.mailbox, v.At)
+		return diff.write(ctx, tx, drop.mailbox, at)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return drop, l.markHidden(ctx, v, drop)
+	return l.markHidden(ctx, v, drop, listing)
 }
 
 // ReadMaildrop is OpenMaildrop without writing: for a session that may only
@@ -74,11 +83,24 @@ func (l *Ledger) ReadMaildrop(ctx context.Context, v Visit, listing []message.Li
 	if err != nil {
 		return nil, err
 	}
-	return drop, l.markHidden(ctx, v, drop)
+	return l.markHidden(ctx, v, drop, listing)
+}
+
+// errUnnamed is the error of a listing that lost its unique-ids: what the
+// member has deleted could not be told from the rest, and would be shown.
+var errUnnamed = errors.New("the upstream's listing has no unique-ids, and the member has deleted messages by theirs")
+
+// canBeListed are the rows that a listing can show: those that are there,
+// those that went while the session was being opened, and those that went past
+// the guard not too long ago.
+const canBeListed = "(m.gone_at IS NULL OR m.gone_at >= ? OR (m.gone_how = ? AND m.gone_at >= ?))"
+
+func listedSince(at time.Time) []any {
+	return []any{millis(at), goneBypass, millis(at.Add(-comesBack))}
 }
 
 // markHidden fills in what the member has deleted by this protocol.
-func (l *Ledger) markHidden(ctx context.Context, v Visit, drop *Maildrop) error {
+func (l *Ledger) markHidden(ctx context.Context, v Visit, drop *Maildrop, listing []message.Listed) (*Maildrop, error) {
 	hidden := make(map[message.ID]bool)
 	err := l.reading(func(q querier) error {
 		return each(ctx, q, func(rows *sql.Rows) error {
@@ -87,12 +109,20 @@ func (l *Ledger) markHidden(ctx context.Context, v Visit, drop *Maildrop) error 
 			hidden[id] = true
 			return err
 		}, `SELECT d.message_id FROM deletions d JOIN messages m ON m.id = d.message_id
-			WHERE d.member_id = ? AND d.protocol = ? AND m.gone_at IS NULL`, drop.member, v.Protocol)
+			WHERE d.member_id = ? AND d.protocol = ? AND `+canBeListed,
+			append([]any{drop.member, v.Protocol}, listedSince(v.At)...)...)
 	})
+	if err != nil {
+		return nil, err
+	}
+	named := slices.ContainsFunc(listing, func(m message.Listed) bool { return m.UniqueID.Valid() })
+	if len(listing) > 0 && !named && len(hidden) > 0 {
+		return nil, errUnnamed
+	}
 	for i, id := range drop.IDs {
 		drop.Hidden[i] = hidden[id]
 	}
-	return err
+	return drop, nil
 }
 
 // knownCopy is a row that a listed message may be.
@@ -106,9 +136,8 @@ type knownCopy struct {
 	how     string // what the claim was for
 }
 
-// knownCopies returns the mailbox's rows that a listing can show: those that
-// are there, those that went while the session was being opened, and those
-// that went past the guard not too long ago. Copies come in their order.
+// knownCopies returns the mailbox's rows that a listing can show. Copies come
+// together and in their order.
 func (l *Ledger) knownCopies(ctx context.Context, v Visit) (known []knownCopy, err error) {
 	err = l.reading(func(q querier) error {
 		return each(ctx, q, func(rows *sql.Rows) error {
@@ -122,10 +151,8 @@ func (l *Ledger) knownCopies(ctx context.Context, v Visit) (known []knownCopy, e
 			return err
 		}, `SELECT m.id, m.unique_id, m.size, m.copy, m.first_seen, m.gone_at, m.claimed_at, m.claimed_how
 			FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-			WHERE b.name = ? AND m.unique_id IS NOT NULL
-				AND (m.gone_at IS NULL OR m.gone_at >= ? OR (m.gone_how = ? AND m.gone_at >= ?))
-			ORDER BY m.unique_id, m.size, m.copy`,
-			v.Mailbox, millis(v.At), goneBypass, millis(v.At.Add(-comesBack)))
+			WHERE b.name = ? AND m.unique_id IS NOT NULL AND `+canBeListed+`
+			ORDER BY m.unique_id, m.size, m.copy`, append([]any{v.Mailbox}, listedSince(v.At)...)...)
 	})
 	return known, err
 }

@@ -32,12 +32,12 @@ const readers = 4
 
 // openHandles opens the ledger file. It is created only if create is true.
 func openHandles(ctx context.Context, path string, create bool) (*handles, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !create {
-		return nil, fmt.Errorf("%s is gone; restore it, or remove %s.lock to begin with an empty ledger", path, path)
+	if info, err := os.Stat(path); !create && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+		return nil, lost(path)
 	}
 	h := &handles{}
 	var err error
-	if h.write, err = openWriter(ctx, path); err != nil {
+	if h.write, err = openWriter(ctx, path, create); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	if h.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)")); err != nil {
@@ -53,16 +53,39 @@ func openHandles(ctx context.Context, path string, create bool) (*handles, error
 
 // openWriter opens the connection that writes, and makes sure that a commit
 // is durable before anything is committed.
-func openWriter(ctx context.Context, path string) (*sql.DB, error) {
+func openWriter(ctx context.Context, path string, create bool) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if err := prepare(ctx, db); err != nil {
+	err = prepare(ctx, db)
+	if err == nil && !create {
+		err = holdsLedger(ctx, db, path)
+	}
+	if err == nil {
+		err = migrate(ctx, db)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// lost is the error of a ledger that was here once. An empty one in its place
+// would show every client everything again.
+func lost(path string) error {
+	return fmt.Errorf("%s is gone, or was emptied; restore it, or remove it and %s.lock to begin with an empty ledger", path, path)
+}
+
+// holdsLedger makes sure that a file which should be a ledger has one in it.
+func holdsLedger(ctx context.Context, db *sql.DB, path string) error {
+	var tables int
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'mailboxes'").Scan(&tables)
+	if err == nil && tables == 0 {
+		err = lost(path)
+	}
+	return err
 }
 
 func prepare(ctx context.Context, db *sql.DB) error {
@@ -84,7 +107,7 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	if !strings.EqualFold(journal, "wal") || synchronous != full {
 		return fmt.Errorf("the ledger cannot be written durably here: journal_mode=%s, synchronous=%d; wanted wal and 2", journal, synchronous)
 	}
-	return migrate(ctx, db)
+	return nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

@@ -16,6 +16,9 @@ type querier interface {
 // reading runs a read on the pool of readers.
 func (l *Ledger) reading(f func(q querier) error) error {
 	h := l.handles.Load()
+	if h == nil && l.isClosed() {
+		return ErrClosed
+	}
 	if h == nil {
 		return ErrUnreadable
 	}

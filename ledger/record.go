@@ -41,7 +41,7 @@ type Fetch struct {
 // removed by another session, or are pinned; they are out of the member's view
 // all the same.
 func (l *Ledger) Record(ctx context.Context, v Visit, drop *Maildrop, r Record) (claimed []message.ID, err error) {
-	err = l.commit(ctx, func(tx *sql.Tx) error {
+	err = l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		claimed = nil
 		for _, f := range r.Fetches {
 			if err := recordFetch(ctx, tx, v, drop, f); err != nil {

@@ -31,7 +31,7 @@ type visitor struct {
 
 // Arrive records that a member uses a mailbox, without opening its maildrop.
 func (l *Ledger) Arrive(ctx context.Context, v Visit) error {
-	return l.commit(ctx, func(tx *sql.Tx) error {
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := arrive(ctx, tx, v)
 		return err
 	})

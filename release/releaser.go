@@ -44,10 +44,7 @@ func (r *Releaser) Due(ctx context.Context, mailbox member.Mailbox, flagsFresh b
 	var due []message.Identity
 	var unless []message.ID
 	for _, h := range held {
-		ruling, err := r.rule(h, everyone, flagsFresh)
-		if err != nil {
-			return nil, err
-		}
+		ruling := r.rule(h, everyone, flagsFresh)
 		switch {
 		case ruling.UnlessHolds:
 			unless = append(unless, h.Message.ID)
@@ -65,7 +62,7 @@ func (r *Releaser) Due(ctx context.Context, mailbox member.Mailbox, flagsFresh b
 // returns may be removed. Everything else stays as it was.
 func (r *Releaser) Claim(ctx context.Context, mailbox member.Mailbox, ids []message.ID, flagsFresh bool) ([]message.ID, error) {
 	return r.Ledger.Claim(ctx, mailbox, ids, r.Now(), func(h *ledger.Held, e policy.Everyone) (ledger.Ruling, error) {
-		return r.rule(h, e, flagsFresh)
+		return r.rule(h, e, flagsFresh), nil
 	})
 }
 
@@ -81,25 +78,27 @@ func (r *Releaser) Explain(ctx context.Context, h *ledger.Held, flagsFresh bool)
 	if err != nil {
 		return ledger.Ruling{}, err
 	}
-	return r.rule(h, everyone, flagsFresh)
+	return r.rule(h, everyone, flagsFresh), nil
 }
 
 // rule asks policy about every deletion of a message: it is due only if each
-// of them may be carried out, for each was made under a rule of its own.
-func (r *Releaser) rule(h *ledger.Held, everyone policy.Everyone, flagsFresh bool) (ledger.Ruling, error) {
+// of them may be carried out, for each was made under a rule of its own. What
+// cannot be decided waits; the other messages of the mailbox do not wait for
+// it.
+func (r *Releaser) rule(h *ledger.Held, everyone policy.Everyone, flagsFresh bool) ledger.Ruling {
 	ruling := ledger.Ruling{Due: len(h.Deletions) > 0, Why: "nobody has deleted it"}
 	mailbox := r.Mailbox(h.Mailbox, everyone)
 	for _, d := range h.Deletions {
 		one, err := r.ruleDeletion(h, d, mailbox, flagsFresh)
 		if err != nil {
-			return ledger.Ruling{}, fmt.Errorf("rule %q on message %d: %w", d.Rule, h.Message.ID, err)
+			one = ledger.Ruling{UnlessHolds: one.UnlessHolds, Why: fmt.Sprintf("rule %q cannot be decided: %v", d.Rule, err)}
 		}
 		ruling.UnlessHolds = ruling.UnlessHolds || one.UnlessHolds
 		if ruling.Due {
 			ruling.Due, ruling.Why = one.Due, one.Why
 		}
 	}
-	return ruling, nil
+	return ruling
 }
 
 func (r *Releaser) ruleDeletion(h *ledger.Held, d ledger.Deletion, mailbox policy.MailboxFacts, flagsFresh bool) (ledger.Ruling, error) {

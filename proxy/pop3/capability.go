@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,11 +22,18 @@ type capabilities struct {
 	None       bool     // the server does not know CAPA
 }
 
+// maxCapabilities bounds the lines of a CAPA answer. Servers have about ten.
+const maxCapabilities = 200
+
 // readCapabilities asks the upstream. A server without CAPA is taken for one
 // of RFC 1939 with all its optional commands.
 func (s *server) readCapabilities() (capabilities, error) {
 	var c capabilities
+	lines := 0
 	reply, err := s.list("CAPA", func(line string) error {
+		if lines++; lines > maxCapabilities {
+			return fmt.Errorf("%w: CAPA does not end", errNonsense)
+		}
 		c.add(line)
 		return nil
 	})

@@ -1,6 +1,9 @@
 package pop3
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // spec is what the guard knows about a command. A command that is not in the
 // table is refused and never reaches the upstream.
@@ -62,9 +65,13 @@ func (s *session) run(ctx context.Context, line []byte) error {
 	if spec.states&s.state == 0 {
 		return &SyntaxError{Text: verb + " is not possible now"}
 	}
-	s.bad = 0
+	handle := spec.handle
 	if s.state == transaction && s.passing() && spec.relay != nil {
-		return spec.relay(s, ctx, cmd)
+		handle = spec.relay
 	}
-	return spec.handle(s, ctx, cmd)
+	err = handle(s, ctx, cmd)
+	if syntax := (*SyntaxError)(nil); !errors.As(err, &syntax) {
+		s.bad = 0
+	}
+	return err
 }

@@ -49,6 +49,9 @@ func (c credentials) check() error {
 func decodePlain(message []byte) (credentials, error) {
 	c := credentials{mechanism: mechPlain}
 	server := sasl.NewPlainServer(func(authzid, name, password string) error {
+		if strings.EqualFold(authzid, name) {
+			authzid = "" // the same person: the upstream need not know the word
+		}
 		c.login, c.secret = member.Login{Name: name, Authzid: authzid}, password
 		return nil
 	})
@@ -126,11 +129,7 @@ func (c credentials) message(name string) ([]byte, error) {
 		escaped := strings.NewReplacer("=", "=3D", ",", "=2C").Replace(name)
 		return []byte("n,a=" + escaped + ",\x01auth=Bearer " + c.secret + "\x01\x01"), nil
 	default:
-		authzid := c.login.Authzid
-		if strings.EqualFold(authzid, c.login.Name) {
-			authzid = "" // the same person: the upstream need not know the word
-		}
-		_, message, err := sasl.NewPlainClient(authzid, name, c.secret).Start()
+		_, message, err := sasl.NewPlainClient(c.login.Authzid, name, c.secret).Start()
 		return message, err
 	}
 }
@@ -149,27 +148,41 @@ var errTooManyRounds = errors.New("the upstream asks for more than the mechanism
 // challenge of its own (the reason why a token was refused), answer asks the
 // client.
 func (s *server) authenticate(c credentials, name string, answer func(challenge []byte) ([]byte, error)) (Reply, error) {
-	asUser := c.mechanism == mechUser || (!s.caps.offers(mechPlain) && c.login.Authzid == "")
-	if asUser && (c.mechanism == mechUser || c.mechanism == mechPlain || c.mechanism == mechLogin) {
-		return s.userPass(name, c.secret)
+	mechanism := c.mechanism
+	if mechanism != mechXOAUTH2 && mechanism != mechOAuthBearer {
+		user, pass := Command{Verb: "USER", Text: name}.String(), Command{Verb: "PASS", Text: c.secret}.String()
+		if c.login.Authzid == "" && s.prefersUser(mechanism, user, pass) {
+			return s.userPass(user, pass)
+		}
+		mechanism = mechPlain
 	}
 	message, err := c.message(name)
 	if err != nil {
 		return Reply{}, err
 	}
-	mechanism := c.mechanism
-	if mechanism == mechLogin {
-		mechanism = mechPlain
-	}
 	return s.auth(mechanism, message, answer)
 }
 
-func (s *server) userPass(name, password string) (Reply, error) {
-	reply, err := s.command(Command{Verb: "USER", Text: name}.String())
+// prefersUser reports whether USER and PASS are to be used rather than PLAIN:
+// what the client chose, as far as the upstream can do it and the lines fit.
+func (s *server) prefersUser(mechanism, user, pass string) bool {
+	fits := len(user) <= maxUserLine && len(pass) <= maxUserLine
+	return !s.caps.offers(mechPlain) || (mechanism == mechUser && fits)
+}
+
+// maxUserLine is the longest USER or PASS line for an upstream, without its
+// line end: Cyrus cuts a longer line in pieces and reads each as a command.
+const maxUserLine = maxLine - 2
+
+func (s *server) userPass(user, pass string) (Reply, error) {
+	if len(user) > maxUserLine || len(pass) > maxUserLine {
+		return errCredentials, nil
+	}
+	reply, err := s.command(user)
 	if err != nil || !reply.OK {
 		return reply, err
 	}
-	return s.command(Command{Verb: "PASS", Text: password}.String())
+	return s.command(pass)
 }
 
 // auth is RFC 5034's exchange.
@@ -212,7 +225,7 @@ func (s *server) sendLongAuth(mechanism string) error {
 
 // readAuth reads a challenge, or the reply if there is none (challenge nil).
 func (s *server) readAuth() (challenge []byte, reply Reply, err error) {
-	line, err := readUpstreamLine(s.conn.Reader())
+	line, err := s.readLine()
 	if err != nil {
 		return nil, Reply{}, err
 	}

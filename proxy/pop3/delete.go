@@ -49,17 +49,14 @@ func (s *session) logVerdict(r guard.Ruling) {
 		Str("rule", r.Decision.Rule).Msg("verdict")
 }
 
-// handleRset forgets this session's deletions. The upstream has none of them.
+// handleRset forgets this session's deletions. The upstream has none of them:
+// it is told, but what it says of it does not matter.
 func (s *session) handleRset(_ context.Context, cmd Command) error {
-	reply, err := s.server.command(cmd.String())
-	if err != nil {
-		return err
-	}
-	if !reply.OK {
-		return reply
-	}
 	s.drop.reset()
 	clear(s.rulings)
+	if _, err := s.server.command(cmd.String()); err != nil {
+		return err
+	}
 	return s.ok("Nothing is marked to be deleted")
 }
 

@@ -82,5 +82,5 @@ func (h *Handler) ServeConn(ctx context.Context, c *proxy.Conn) error {
 	}
 	e.Dur("took", h.Now().Sub(started)).Int("retrieved", s.counts.retrieved).Int("deleted", s.counts.deleted).
 		Int("released", s.counts.released).Bool("quit", s.counts.quit).Msg("session ended")
-	return err
+	return nil // the session has said it all
 }

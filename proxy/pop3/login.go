@@ -26,6 +26,9 @@ func (s *session) capabilities(ctx context.Context) capabilities {
 	if s.server != nil {
 		return s.server.caps
 	}
+	if len(s.Upstreams) == 0 {
+		return capabilities{UIDL: true, TOP: true}
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	c, err := s.Upstreams[0].capabilities(ctx)
@@ -103,12 +106,12 @@ func (s *session) handleAuth(ctx context.Context, cmd Command) error {
 	} else if mechanism != mechLogin {
 		message, err = s.challenge(nil)
 	}
-	if err != nil {
-		return err
+	var c credentials
+	if err == nil {
+		c, err = read(s, message, hasInitial)
 	}
-	c, err := read(s, message, hasInitial)
 	if err != nil {
-		return err
+		return s.loginFailed(err)
 	}
 	return s.login(ctx, c)
 }
@@ -202,7 +205,8 @@ func (s *session) login(ctx context.Context, c credentials) error {
 // loginFailed answers a login that failed, and ends the session after a few.
 func (s *session) loginFailed(err error) error {
 	var broken *proxy.Error
-	if errors.As(err, &broken) && broken.Side == proxy.Client {
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) || errors.As(err, &broken) && broken.Side == proxy.Client {
 		return err
 	}
 	s.failures++
@@ -286,7 +290,7 @@ func (s *session) connectAndLogIn(ctx context.Context, c credentials) (Reply, er
 		return reply, nil
 	}
 	if err != nil {
-		_ = server.conn.Close()
+		server.close()
 		return reply, err
 	}
 	server.leave()

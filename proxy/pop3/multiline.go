@@ -78,10 +78,12 @@ type observer struct {
 	lines      int  // line ends of the whole response, its terminator included
 	headLines  int  // of the header block, the empty line included
 	startsLine bool // the next octet begins a line of the header block
+	empty      bool // the line of the header block has had no octet but CR so far
+	body       bool // the header block has passed
 }
 
 func newObserver(countLines bool) *observer {
-	return &observer{hasher: message.NewHasher(), count: countLines, startsLine: true}
+	return &observer{hasher: message.NewHasher(), count: countLines, startsLine: true, empty: true}
 }
 
 // write takes the next octets of the response.
@@ -89,25 +91,31 @@ func (o *observer) write(p []byte) {
 	if o.count {
 		o.lines += bytes.Count(p, []byte("\n"))
 	}
-	for len(p) > 0 && !o.hasher.Complete() {
+	for len(p) > 0 && !o.body {
 		p = o.writeLine(p)
 	}
 }
 
 // writeLine gives the header block to the hasher as it is stored, without the
-// dots that the transport adds in front of dots (RFC 1939, 3).
+// dots that the transport adds in front of dots (RFC 1939, 3). Where the header
+// ends is seen here: the hasher gives up at an overlong line.
 func (o *observer) writeLine(p []byte) (rest []byte) {
 	if o.startsLine && p[0] == '.' {
 		p = p[1:]
 	}
 	end := bytes.IndexByte(p, '\n')
 	o.startsLine = end >= 0
+	piece := p[:end+1]
 	if end < 0 {
-		_, _ = o.hasher.Write(p)
+		piece = p
+	}
+	_, _ = o.hasher.Write(piece)
+	o.empty = o.empty && len(bytes.TrimRight(piece, "\r\n")) == 0
+	if end < 0 {
 		return nil
 	}
 	o.headLines++
-	_, _ = o.hasher.Write(p[:end+1])
+	o.body, o.empty = o.empty, true
 	return p[end+1:]
 }
 

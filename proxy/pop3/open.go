@@ -52,8 +52,8 @@ func (s *session) list() ([]message.Listed, error) {
 		if err == nil && n != len(listing)+1 || len(listing) >= maxMessages {
 			err = fmt.Errorf("%w: %q comes behind %d messages", errListing, clean(line, 80), len(listing))
 		}
-		octets, convErr := strconv.ParseInt(size, 10, 64)
-		listing = append(listing, message.Listed{Size: octets})
+		octets, convErr := strconv.ParseUint(size, 10, 62)             // no sign, and no sum overflows in practice
+		listing = append(listing, message.Listed{Size: int64(octets)}) //nolint:gosec // 62 bits fit
 		return errors.Join(err, convErr)
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ func (s *session) handleQuit(ctx context.Context, _ Command) error {
 		return errEnd
 	}
 	// Begun work is finished even while the server shuts down.
+	s.server.detach()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitTimeout)
 	defer cancel()
 
@@ -73,7 +74,8 @@ func (s *session) leftAlone() []int {
 // is lost in it, the outcome is unknown, and is settled by reading in a later
 // session.
 func (s *session) update(ctx context.Context, remove []int) {
-	defer func() { _ = s.server.conn.Close() }()
+	defer s.server.close()
+	s.server.conn.SetDeadline(time.Now().Add(quitTimeout))
 	released, err := s.claimDue(ctx)
 	if err != nil {
 		s.log.Warn().Err(err).Msg("nothing is released in this session")
@@ -100,8 +102,8 @@ func (s *session) ids(places []int) []message.ID {
 }
 
 // removeAndQuit deletes the messages at these places, and quits. failed are
-// those that the server did not delete; sent reports whether QUIT was sent,
-// after which an error leaves the outcome unknown.
+// those that the server did not delete; sent reports whether QUIT may have
+// reached it, after which an error leaves the outcome unknown.
 func (s *server) removeAndQuit(places []int) (failed []int, sent bool, err error) {
 	for chunk := range slices.Chunk(places, s.window()) {
 		more, err := s.delete(chunk)
@@ -109,6 +111,9 @@ func (s *server) removeAndQuit(places []int) (failed []int, sent bool, err error
 			return nil, false, err
 		}
 		failed = append(failed, more...)
+	}
+	if err := s.ready(); err != nil {
+		return nil, false, err
 	}
 	reply, err := s.command("QUIT")
 	if err == nil && !reply.OK { // some deleted messages not removed (RFC 1939, 6): which, only reading can tell
@@ -128,17 +133,15 @@ func (s *server) window() int {
 
 // delete sends DELE for some messages, and reads the answers.
 func (s *server) delete(places []int) (failed []int, err error) {
-	w := s.conn.Writer()
+	var lines []string
 	for _, p := range places {
-		if _, err := w.WriteString(Command{Verb: "DELE", Number: p + 1}.String() + "\r\n"); err != nil {
-			return nil, err
-		}
+		lines = append(lines, Command{Verb: "DELE", Number: p + 1}.String())
 	}
-	if err := s.conn.Flush(); err != nil {
+	if err := s.send(lines...); err != nil {
 		return nil, err
 	}
 	for _, p := range places {
-		reply, err := readReply(s.conn.Reader())
+		reply, err := s.readReply()
 		if err != nil {
 			return nil, err
 		}

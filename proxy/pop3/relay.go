@@ -80,15 +80,22 @@ func (s *session) observeDele(ctx context.Context, n int) {
 }
 
 // relayRset passes RSET.
-func (s *session) relayRset(ctx context.Context, cmd Command) error {
-	s.counts.deleted = 0
-	clear(s.rulings)
-	return s.relayLine(ctx, cmd)
+func (s *session) relayRset(_ context.Context, cmd Command) error {
+	reply, err := s.server.command(cmd.String())
+	if err != nil {
+		return err
+	}
+	if reply.OK {
+		s.counts.deleted = 0
+		clear(s.rulings)
+	}
+	return s.reply(reply)
 }
 
 // relayQuit passes QUIT. What was observed goes on record only if the upstream
 // says that it was done.
 func (s *session) relayQuit(ctx context.Context, cmd Command) error {
+	s.server.detach()
 	reply, err := s.server.command(cmd.String())
 	if err != nil {
 		return err

@@ -122,8 +122,11 @@ func parseReply(line string) (Reply, error) {
 	}
 	rest = strings.TrimPrefix(rest, " ")
 	if strings.HasPrefix(rest, "[") {
-		if code, text, ok := strings.Cut(rest[1:], "]"); ok && passedCodes[strings.ToUpper(code)] {
-			reply.Code, rest = strings.ToUpper(code), strings.TrimPrefix(text, " ")
+		if code, text, ok := strings.Cut(rest[1:], "]"); ok {
+			rest = strings.TrimPrefix(text, " ")
+			if code = strings.ToUpper(code); passedCodes[code] {
+				reply.Code = code
+			}
 		}
 	}
 	reply.Text = clean(rest, maxReplyText)

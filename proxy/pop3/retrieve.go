@@ -66,6 +66,7 @@ func (s *session) retrieve(cmd Command, place int) error {
 		return err
 	}
 	if !reply.OK {
+		s.touched[place] = true // who wanted it and did not get it has not left it alone
 		return reply
 	}
 	top := cmd.Verb == "TOP"
@@ -87,5 +88,8 @@ func (s *session) relayLines(reply Reply, seen *observer) error {
 	if err := s.reply(reply); err != nil {
 		return err
 	}
-	return s.server.copyLines(s.client.Writer(), seen)
+	s.midAnswer = true
+	err := s.server.copyLines(s.client.Writer(), seen)
+	s.midAnswer = err != nil
+	return err
 }

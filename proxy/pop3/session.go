@@ -37,6 +37,8 @@ type session struct {
 	bad      int    // bad commands, in a row
 	failures int    // failed logins
 
+	midAnswer bool // a multi-line answer has begun and is not complete
+
 	upstream *Upstream
 	visitor  guard.Visitor
 	stance   guard.Stance
@@ -97,7 +99,7 @@ func (s *session) readCommand() ([]byte, error) {
 	}
 	reads := s.client.Reads()
 	line, err := readLine(r, s.lineLimit())
-	if s.client.Reads() > reads {
+	if err == nil && s.client.Reads() > reads { // the end of the connection proves nothing
 		s.confirmFetches()
 	}
 	return line, err
@@ -126,7 +128,9 @@ func (s *session) answerError(err error) error {
 	switch {
 	case errors.Is(err, errEnd):
 		return err
-	case isSyntax || errors.As(err, &reply):
+	case s.midAnswer: // a status line would become part of the answer
+		return err
+	case isSyntax || errors.As(err, &reply) || errors.Is(err, guard.ErrTemporary):
 	default:
 		return s.giveUp(err)
 	}
@@ -191,7 +195,7 @@ func (s *session) finish(ctx context.Context) {
 		}
 	}
 	if s.server != nil {
-		_ = s.server.conn.Close()
+		s.server.close()
 	}
 }
 

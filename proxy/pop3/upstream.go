@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -80,17 +79,49 @@ func (u *Upstream) connect(ctx context.Context, client netip.AddrPort) (*server,
 		return nil, err
 	}
 	conn.SetTimeouts(u.Timeout, u.Timeout)
-	s := &server{conn: conn}
+	s := &server{conn: conn, detach: conn.CloseWith(ctx)}
 	if err := s.greet(ctx, u, client); err != nil {
-		return nil, errors.Join(fmt.Errorf("upstream %s: %w", u.Name, err), conn.Close())
+		s.close()
+		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 	}
 	return s, nil
 }
 
 // server is one connection to an upstream. The session owns it.
 type server struct {
-	conn *proxy.Conn
-	caps capabilities
+	conn   *proxy.Conn
+	caps   capabilities
+	detach func() bool // from then on the connection outlives the session's context
+
+	// err is the first error. Nothing is said behind it: the answer to one
+	// command could be taken for that to another.
+	err error
+}
+
+// note keeps the first error.
+func (s *server) note(err error) error {
+	if s.err == nil {
+		s.err = err
+	}
+	return err
+}
+
+// readLine reads one line.
+func (s *server) readLine() (string, error) {
+	line, err := readUpstreamLine(s.conn.Reader())
+	return line, s.note(err)
+}
+
+// readReply reads a status line.
+func (s *server) readReply() (Reply, error) {
+	reply, err := readReply(s.conn.Reader())
+	return reply, s.note(err)
+}
+
+// close ends the connection. Without QUIT nothing is removed (RFC 1939, 6).
+func (s *server) close() {
+	s.detach()
+	_ = s.conn.Close()
 }
 
 // greet takes the greeting, turns TLS on, tells the client's address and
@@ -122,7 +153,7 @@ func (s *server) greet(ctx context.Context, u *Upstream, client netip.AddrPort) 
 }
 
 func (s *server) greeting() (string, error) {
-	line, err := readUpstreamLine(s.conn.Reader())
+	line, err := s.readLine()
 	if err != nil {
 		return "", err
 	}
@@ -167,15 +198,26 @@ func (s *server) tellClient(client netip.AddrPort) error {
 // for: what it says next could be taken for an answer that it is not.
 var errUnasked = fmt.Errorf("%w: it spoke without being asked", errNonsense)
 
-// send writes one line.
-func (s *server) send(line string) error {
-	if s.conn.Reader().Buffered() > 0 {
-		return errUnasked
+// ready returns nil if what comes next from the upstream is the answer to what
+// is sent next.
+func (s *server) ready() error {
+	if s.err == nil && s.conn.Reader().Buffered() > 0 {
+		return s.note(errUnasked)
 	}
-	if _, err := s.conn.Writer().WriteString(line + "\r\n"); err != nil {
+	return s.err
+}
+
+// send writes lines, each a command of its own.
+func (s *server) send(lines ...string) error {
+	if err := s.ready(); err != nil {
 		return err
 	}
-	return s.conn.Flush()
+	for _, line := range lines {
+		if _, err := s.conn.Writer().WriteString(line + "\r\n"); err != nil {
+			return s.note(err)
+		}
+	}
+	return s.note(s.conn.Flush())
 }
 
 // command sends one command and reads its status line.
@@ -183,7 +225,7 @@ func (s *server) command(line string) (Reply, error) {
 	if err := s.send(line); err != nil {
 		return Reply{}, err
 	}
-	return readReply(s.conn.Reader())
+	return s.readReply()
 }
 
 // list sends a command with a multi-line answer and calls f for each line.
@@ -194,7 +236,7 @@ func (s *server) list(line string, f func(line string) error) (Reply, error) {
 		return reply, err
 	}
 	for {
-		line, err := readUpstreamLine(s.conn.Reader())
+		line, err := s.readLine()
 		if err != nil {
 			return reply, err
 		}
@@ -202,7 +244,7 @@ func (s *server) list(line string, f func(line string) error) (Reply, error) {
 			return reply, nil
 		}
 		if err := f(strings.TrimPrefix(line, ".")); err != nil {
-			return reply, err
+			return reply, s.note(err)
 		}
 	}
 }
@@ -219,6 +261,10 @@ func (s *server) readMessage(cmd Command, seen *observer) (Reply, error) {
 // copyLines copies a multi-line answer, octet by octet as it comes. seen looks
 // at it; nil looks at nothing.
 func (s *server) copyLines(to io.Writer, seen *observer) error {
+	return s.note(s.copyUntilEnd(to, seen))
+}
+
+func (s *server) copyUntilEnd(to io.Writer, seen *observer) error {
 	buffer := proxy.GetBuffer()
 	defer proxy.PutBuffer(buffer)
 	var end terminator
@@ -247,5 +293,5 @@ func (s *server) copyLines(to io.Writer, seen *observer) error {
 // leave ends a session in which nothing was deleted.
 func (s *server) leave() {
 	_, _ = s.command("QUIT") // a goodbye: whatever it answers, the connection ends
-	_ = s.conn.Close()
+	s.close()
 }
