@@ -17,7 +17,10 @@ var breakLedger = map[string]func(t *testing.T, w *world){
 			t.Fatal(err)
 		}
 	},
-	"full": func(t *testing.T, _ *world) { fillDisk(t) },
+	"full": func(t *testing.T, w *world) {
+		fillDisk(t)
+		w.pass(2 * time.Second) // the last commit vouches for a second
+	},
 	"gone": func(t *testing.T, w *world) {
 		for _, suffix := range []string{"", "-wal", "-shm"} {
 			_ = os.Remove(w.path + suffix)
