@@ -46,10 +46,9 @@ func (s *session) handleSTLS(ctx context.Context, _ Command) error {
 	if _, on := s.client.TLS(); on || s.STLS == nil {
 		return Reply{Text: "STLS is not possible here"}
 	}
+	// Not flushed here: if anything lies behind the command, the upgrade sends
+	// nothing and closes the connection.
 	if err := s.ok("Begin TLS"); err != nil {
-		return err
-	}
-	if err := s.client.Flush(); err != nil {
 		return err
 	}
 	s.user, s.utf8 = "", false
