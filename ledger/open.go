@@ -35,9 +35,14 @@ func openHandles(ctx context.Context, path string, create bool) (*handles, error
 	if info, err := os.Stat(path); !create && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
 		return nil, lost(path)
 	}
+	if !create {
+		if err := holdsLedger(ctx, path); err != nil {
+			return nil, err
+		}
+	}
 	h := &handles{}
 	var err error
-	if h.write, err = openWriter(ctx, path, create); err != nil {
+	if h.write, err = openWriter(ctx, path); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	if h.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)")); err != nil {
@@ -53,16 +58,13 @@ func openHandles(ctx context.Context, path string, create bool) (*handles, error
 
 // openWriter opens the connection that writes, and makes sure that a commit
 // is durable before anything is committed.
-func openWriter(ctx context.Context, path string, create bool) (*sql.DB, error) {
+func openWriter(ctx context.Context, path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	err = prepare(ctx, db)
-	if err == nil && !create {
-		err = holdsLedger(ctx, db, path)
-	}
 	if err == nil {
 		err = migrate(ctx, db)
 	}
@@ -78,14 +80,20 @@ func lost(path string) error {
 	return fmt.Errorf("%s is gone, or was emptied; restore it, or remove it and %s.lock to begin with an empty ledger", path, path)
 }
 
-// holdsLedger makes sure that a file which should be a ledger has one in it.
-func holdsLedger(ctx context.Context, db *sql.DB, path string) error {
+// holdsLedger makes sure that a file which should be a ledger has one in it,
+// and changes nothing of it: somebody may be putting the right file in its
+// place at this moment, and a log file left beside it would spoil that one.
+func holdsLedger(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=rw&_pragma=busy_timeout(5000)&_pragma=query_only(1)")
+	if err != nil {
+		return err
+	}
 	var tables int
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'mailboxes'").Scan(&tables)
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'mailboxes'").Scan(&tables)
 	if err == nil && tables == 0 {
 		err = lost(path)
 	}
-	return err
+	return errors.Join(err, db.Close())
 }
 
 func prepare(ctx context.Context, db *sql.DB) error {
