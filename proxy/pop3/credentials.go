@@ -31,6 +31,9 @@ type credentials struct {
 // errCredentials is the error of credentials that cannot be read.
 var errCredentials = Reply{Code: "AUTH", Text: "The credentials cannot be read"}
 
+// errNamesNobody is the error of a token that comes without a name.
+var errNamesNobody = Reply{Code: "AUTH", Text: "The authorization identity (a=) must name the mailbox"}
+
 // check refuses characters that some servers read as the end of a line or of
 // a name.
 func (c credentials) check() error {
@@ -93,7 +96,7 @@ func decodeOAuthBearer(message []byte) (credentials, error) {
 	}
 	name, ok := strings.CutPrefix(parts[1], "a=")
 	if !ok {
-		return c, Reply{Code: "AUTH", Text: "The authorization identity (a=) must name the mailbox"}
+		return c, errNamesNobody
 	}
 	c.login.Name = strings.NewReplacer("=2C", ",", "=3D", "=").Replace(name)
 	for field := range strings.SplitSeq(strings.TrimSuffix(rest, "\x01\x01"), "\x01") {
@@ -217,10 +220,14 @@ func (s *server) sendLongAuth(mechanism string) error {
 		return err
 	}
 	challenge, reply, err := s.readAuth()
-	if err == nil && challenge == nil {
-		err = reply
+	switch {
+	case err != nil || challenge != nil:
+		return err
+	case reply.OK: // nobody is let in who has not said anything
+		return s.note(fmt.Errorf("%w: +OK instead of a challenge", errNonsense))
+	default:
+		return reply
 	}
-	return err
 }
 
 // readAuth reads a challenge, or the reply if there is none (challenge nil).

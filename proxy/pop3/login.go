@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -213,7 +214,7 @@ func (s *session) loginFailed(err error) error {
 	if errors.Is(err, member.ErrLogin) {
 		reply = replyLogin
 	}
-	s.log.Info().Str("why", clean(err.Error(), maxReplyText)).Msg("login failed")
+	s.log.Info().Str("why", reason(err)).Msg("login failed")
 	if s.failures < maxFailures {
 		return reply
 	}
@@ -221,6 +222,22 @@ func (s *session) loginFailed(err error) error {
 		return err
 	}
 	return errEnd
+}
+
+// reason says in the log why a login failed. The upstream's own words are left
+// out: some servers repeat the line that they did not understand, and the
+// password was in it.
+func reason(err error) string {
+	var reply Reply
+	ours := []Reply{errCredentials, errNamesNobody, errCancelled, replyLogin, replyUpstream}
+	switch {
+	case errors.As(err, &reply) && !slices.Contains(ours, reply):
+		return Reply{Code: reply.Code, Text: "refused by the mail server"}.String()
+	case errors.Is(err, errNonsense):
+		return errNonsense.Error()
+	default:
+		return clean(err.Error(), maxReplyText)
+	}
 }
 
 // tryLogin finds out who wants to open which mailbox, and asks the upstream.
