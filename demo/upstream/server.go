@@ -107,7 +107,11 @@ func (s *Server) mailbox(user string) *mailbox {
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	s.listeners = append(s.listeners, l)
+	closed := s.closed
 	s.mu.Unlock()
+	if closed { // Close came first
+		return l.Close()
+	}
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {

@@ -16,9 +16,19 @@ import (
 
 // client is a strict POP3 client: every line ends in CRLF, or the test fails.
 type client struct {
-	tb   testing.TB
+	tb   reporter
 	conn net.Conn
 	r    *bufio.Reader
+}
+
+// reporter is what a client needs of a test: a testing.TB, or a *rapid.T.
+type reporter interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+	Cleanup(f func())
 }
 
 // patience is how long an answer may take: beyond it a session hangs.
@@ -44,7 +54,7 @@ func (w *world) dialAt(address string) *client {
 	return c
 }
 
-func newClient(tb testing.TB, conn net.Conn) *client {
+func newClient(tb reporter, conn net.Conn) *client {
 	c := &client{tb: tb, conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}
 	tb.Cleanup(c.drop)
 	_ = conn.SetDeadline(time.Now().Add(patience))
@@ -189,7 +199,7 @@ func (c *client) startTLS() {
 
 func (c *client) handshake() {
 	c.tb.Helper()
-	_, pool := proxytest.Cert(c.tb)
+	_, pool := proxytest.Cert(c.tb.(testing.TB)) // no property is about TLS
 	t := tls.Client(c.conn, &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12})
 	if err := t.Handshake(); err != nil {
 		c.tb.Fatal(err)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,10 +32,17 @@ import (
 
 func TestMain(m *testing.M) {
 	// Many tests wait for a timeout, which takes no processor.
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	set("test.parallel", "16")
+	set("rapid.checks", "6")
+	flag.Parse()
+	goleak.VerifyTestMain(m)
+}
+
+// set changes the default of a flag.
+func set(name, value string) {
+	if err := flag.Set(name, value); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
 }
 
 const password = "correct horse"
@@ -163,6 +172,9 @@ func (w *world) startGuard(s *setup) {
 	}
 	w.policy = compiled
 	w.path = filepath.Join(w.tb.TempDir(), "ledger.db")
+	if err := os.WriteFile(w.path, emptyLedger(), 0o600); err != nil {
+		w.tb.Fatal(err)
+	}
 	log := zerolog.New(w.log)
 	var err error
 	if w.ledger, err = ledger.Open(w.tb.Context(), ledger.Options{Path: w.path, Now: w.now, Log: log}); err != nil {
@@ -175,6 +187,26 @@ func (w *world) startGuard(s *setup) {
 	w.guard = guard.New(o)
 	w.releaser = release.New(release.Options{Ledger: w.ledger, Policy: w.policy, Mailbox: w.guard.MailboxFacts, Now: w.now})
 }
+
+// emptyLedger is a ledger in which nothing is. Making one takes most of the
+// time that a world needs to start.
+var emptyLedger = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ledger.db")
+	l, err := ledger.Open(context.Background(), ledger.Options{Path: path, Now: time.Now, Log: zerolog.Nop()})
+	if err == nil {
+		err = l.Close()
+	}
+	made, readErr := os.ReadFile(path)
+	if err = errors.Join(err, readErr); err != nil {
+		panic(err)
+	}
+	return made
+})
 
 func (w *world) startProxy(s *setup) {
 	log := zerolog.New(w.log)

@@ -18,6 +18,7 @@ type tap struct {
 	tb       testing.TB
 	upstream string
 	ended    chan struct{} // closed at the end of the test
+	raw      bool          // what the guard sends need not be lines; set before the first connection
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -81,6 +82,13 @@ func (t *tap) hook(user string, h hook) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.hooks[user] = h
+}
+
+// forget empties the record of commands.
+func (t *tap) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.commands = nil
 }
 
 func (t *tap) ask(user, command string) action {
@@ -171,6 +179,9 @@ func (c *tapped) one() error {
 		return err
 	}
 	command, ok := strings.CutSuffix(line, "\r\n")
+	if c.raw && !ok {
+		return net.ErrClosed
+	}
 	if !ok || strings.ContainsAny(command, "\r\n\x00") {
 		c.tb.Errorf("the guard sent %q upstream", line)
 	}
