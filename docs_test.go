@@ -74,7 +74,19 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
-var block = regexp.MustCompile("(?ms)^```(\\w+)( fragment)?\n(.*?)^```$")
+// fenced matches a block: its language, the word behind it, its text.
+var fenced = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\w+))?\n(.*?)^```$")
+
+// block is a fenced block of a page.
+type block struct{ language, kind, text string }
+
+func blocks(page string) []block {
+	var all []block
+	for _, m := range fenced.FindAllStringSubmatch(page, -1) {
+		all = append(all, block{m[1], m[2], m[3]})
+	}
+	return all
+}
 
 // minimal is what a fragment is completed with.
 const minimal = `listeners:
@@ -83,8 +95,10 @@ upstreams:
   - {name: main, domains: ["*"], pop3: {address: "127.0.0.1:10110", tls: none}}
 `
 
-// Every configuration in the documentation is one that the program accepts.
-func TestConfigurationsInTheDocumentation(t *testing.T) {
+// withCertificates returns a folder with the certificate that the
+// configurations in the documentation name.
+func withCertificates(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
 		t.Fatal(err)
@@ -95,26 +109,39 @@ func TestConfigurationsInTheDocumentation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// checkText runs `mailguard check` on a configuration.
+func checkText(t *testing.T, dir, text string) (string, error) {
+	t.Helper()
+	file := filepath.Join(dir, "mailguard.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mailguard(t, "check", "--offline", "-c", file)
+}
+
+// Every configuration in the documentation is one that the program accepts.
+func TestConfigurationsInTheDocumentation(t *testing.T) {
+	dir := withCertificates(t)
 	check := func(name, text string) {
-		file := filepath.Join(dir, "mailguard.yaml")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := mailguard(t, "check", "--offline", "-c", file); err != nil {
+		t.Helper()
+		if out, err := checkText(t, dir, text); err != nil || !strings.HasSuffix(out, ": no mistakes\n") {
 			t.Errorf("%s: %v\n%s\n%s", name, err, out, text)
 		}
 	}
 	count := 0
 	for name, page := range pages(t) {
-		for _, m := range block.FindAllStringSubmatch(page, -1) {
-			if m[1] != "yaml" {
+		for _, b := range blocks(page) {
+			if b.language != "yaml" || b.kind == "mistakes" {
 				continue
 			}
 			count++
-			if m[2] != "" {
-				m[3] = minimal + m[3]
+			if b.kind == "fragment" {
+				b.text = minimal + b.text
 			}
-			check(name, m[3])
+			check(name, b.text)
 		}
 	}
 	if count < 4 {
@@ -131,41 +158,32 @@ func TestConfigurationsInTheDocumentation(t *testing.T) {
 	}
 }
 
-// What the README shows of the demo is what the demo prints; "..." stands for
-// what differs from run to run.
-func TestConsoleBlocksAreWhatTheDemoPrints(t *testing.T) {
-	out, err := mailguard(t, "demo", "--once", "--built-in")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
 	for name, page := range pages(t) {
-		for _, m := range block.FindAllStringSubmatch(page, -1) {
-			if m[1] != "console" {
-				continue
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			target := name
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(name), m[1])
 			}
-			for line := range strings.Lines(m[3]) {
-				if line = strings.TrimSpace(line); strings.HasPrefix(line, "$") {
-					continue
-				}
-				words := strings.Fields(regexp.QuoteMeta(line))
-				pattern := strings.ReplaceAll(strings.Join(words, `\s+`), `\.\.\.`, `\S+`)
-				if !regexp.MustCompile(pattern).MatchString(out) {
-					t.Errorf("%s shows a line that the demo does not print: %s", name, line)
-				}
+			text, err := os.ReadFile(target)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if m[2] != "" && !slices.Contains(anchors(string(text)), m[2]) {
+				t.Errorf("%s: %s has no heading %s", name, target, m[2])
 			}
 		}
 	}
 }
 
-func TestLinksLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for name, page := range pages(t) {
-		for _, m := range link.FindAllStringSubmatch(page, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
+// anchors are the names by which a page's headings can be linked.
+func anchors(page string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		plain := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, "#"+strings.ReplaceAll(plain, " ", "-"))
 	}
+	return all
 }
 
 func TestMakeTargetsExist(t *testing.T) {
@@ -173,7 +191,7 @@ func TestMakeTargetsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	called := regexp.MustCompile(`(?m)^    make (\w+)`)
+	called := regexp.MustCompile("(?m)(?:^    |^\\$ |`)make ([a-z]+)")
 	for name, page := range pages(t) {
 		for _, m := range called.FindAllStringSubmatch(page, -1) {
 			if !regexp.MustCompile(`(?m)^` + m[1] + `:`).Match(makefile) {
@@ -189,14 +207,17 @@ func TestNamedTestsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(pages(t)["docs/failures.md"], -1)
-	if len(named) < 10 {
-		t.Errorf("only %d tests are named", len(named))
-	}
-	for _, m := range named {
-		if !strings.Contains(string(sources), "func "+m[1]+"(") {
-			t.Errorf("docs/failures.md names %s, which does not exist", m[1])
+	count := 0
+	for name, page := range pages(t) {
+		for _, m := range regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(page, -1) {
+			count++
+			if !strings.Contains(string(sources), "func "+m[1]+"(") {
+				t.Errorf("%s names %s, which does not exist", name, m[1])
+			}
 		}
+	}
+	if count < 10 {
+		t.Errorf("only %d tests are named", count)
 	}
 }
 
@@ -223,20 +244,58 @@ func TestPOP3CommandsAreDocumented(t *testing.T) {
 	}
 }
 
-// Every command and every flag of the command line is in the reference.
+// Every command and every flag of the command line is in the row of the
+// reference that begins with it.
 func TestCommandLineIsDocumented(t *testing.T) {
 	page := pages(t)["docs/reference.md"]
-	for _, command := range []string{"serve", "check", "demo", "held list", "held show", "mailboxes", "version"} {
+	for _, command := range commandsOf(t) {
+		row := regexp.MustCompile("(?m)^\\| `" + command + "[` ].*$").FindString(page)
+		if row == "" {
+			t.Errorf("docs/reference.md has no row for %s", command)
+		}
 		help, err := mailguard(t, append(strings.Fields(command), "--help")...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(page, "`"+command) {
-			t.Errorf("docs/reference.md does not have %s", command)
-		}
-		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(help, -1) {
-			if flag != "--help" && !strings.Contains(page, flag) {
+		own, _, _ := strings.Cut(help, "Global Flags:")
+		_, own, _ = strings.Cut(own, "\nFlags:")
+		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(own, -1) {
+			if flag != "--help" && !strings.Contains(row, flag) {
 				t.Errorf("docs/reference.md does not have %s of %s", flag, command)
+			}
+		}
+	}
+}
+
+// commandsOf are all commands that do something, as the program lists them.
+func commandsOf(t *testing.T, parents ...string) []string {
+	t.Helper()
+	help, err := mailguard(t, append(parents, "--help")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, nested := strings.Cut(help, "Available Commands:\n")
+	if !nested || slices.Equal(parents, []string{"completion"}) {
+		return []string{strings.Join(parents, " ")}
+	}
+	list, _, _ = strings.Cut(list, "\n\n")
+	var all []string
+	for line := range strings.Lines(list) {
+		if name := strings.Fields(line)[0]; name != "help" {
+			all = append(all, commandsOf(t, append(slices.Clone(parents), name)...)...)
+		}
+	}
+	return all
+}
+
+// A command that a page names is one that there is.
+func TestNamedCommandsExist(t *testing.T) {
+	known := commandsOf(t)
+	named := regexp.MustCompile("(?m)(?:`|^    |^\\$ )mailguard ([a-z]+(?: (?:list|show))?)")
+	for name, page := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(page, -1) {
+			if m[1] != "held" && !slices.Contains(known, m[1]) {
+				t.Errorf("%s: mailguard has no command %s", name, m[1])
 			}
 		}
 	}

@@ -19,11 +19,15 @@ import (
 
 // Listen opens the admin socket. Only the user that the server runs as, and
 // root, can connect. A socket that a dead server left behind is replaced; one
-// that still answers is an error.
+// that still answers is an error, and so is a file that is no socket: a wrong
+// path must not cost anybody a file.
 func Listen(path string) (net.Listener, error) {
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("admin socket %s: another server answers there", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("admin socket %s: there is a file that is no socket", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
