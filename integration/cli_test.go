@@ -109,3 +109,20 @@ func TestDemo(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUnknownCommandFails(t *testing.T) {
+	g := newGuard(t, "127.0.0.1:1", options{})
+	if out, status := g.run("held", "foo"); status != 1 || !strings.Contains(out, "unknown command") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	if out, status := g.run("held", "list"); status != 1 || !strings.Contains(out, "there is no ledger at "+g.dir) {
+		t.Errorf("held list before the first start: status %d\n%s", status, out)
+	}
+}
+
+func TestCheckWarnsOfFlagsThatAreNotRead(t *testing.T) {
+	g := newGuard(t, "", options{upstreams: `  - {name: main, domains: ["*"], pop3: {address: "127.0.0.1:1", tls: none}, imap: {address: "127.0.0.1:2", tls: none}}`})
+	if out, status := g.run("check", "--offline"); status != 0 || !strings.Contains(out, "message.flags") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"io"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -63,5 +65,41 @@ func TestDrainEnds(t *testing.T) {
 	s := g.must(mailbox + "#alice")
 	if ids, err := s.uniqueIDs(); err != nil || len(ids) != 1 {
 		t.Errorf("alice sees %v, %v; a session without QUIT deletes nothing", ids, err)
+	}
+}
+
+// A second signal does not wait for anybody, and deletes nothing.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	d := startDovecot(t, nil)
+	g := startGuard(t, d.POP3(), options{})
+	deliver(t, d, mailbox, "one")
+	s := g.must(mailbox + "#alice")
+	if _, err := s.command("DELE 1"); err != nil {
+		t.Fatal(err)
+	}
+	signal := func() {
+		if err := g.process.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := time.Now()
+	signal()
+	for range 200 { // draining has begun once nobody new is served
+		c, err := net.Dial("tcp", g.pop3s)
+		if err != nil {
+			break
+		}
+		c.Close()
+		time.Sleep(10 * time.Millisecond)
+	}
+	signal()
+	_ = g.process.Wait() // ended by the signal, as its status says
+	g.process = nil
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	g.start()
+	if ids, err := g.must(mailbox + "#alice").uniqueIDs(); err != nil || len(ids) != 1 {
+		t.Errorf("alice sees %v, %v", ids, err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +46,9 @@ type Ledger struct {
 func Open(ctx context.Context, o Options) (*Ledger, error) { return open(ctx, o, retryEvery) }
 
 func open(ctx context.Context, o Options, retry time.Duration) (*Ledger, error) {
+	if _, err := os.Stat(o.Path); o.MustExist && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no ledger at %s", o.Path) // and nothing is left where one could be
+	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &Ledger{
 		path: o.Path, make: !o.MustExist, now: o.Now, log: o.Log, retry: retry,

@@ -40,6 +40,11 @@ func openHandles(ctx context.Context, path string, create bool) (*handles, error
 			return nil, err
 		}
 	}
+	if create {
+		if err := makePrivate(path); err != nil {
+			return nil, err
+		}
+	}
 	h := &handles{}
 	var err error
 	if h.write, err = openWriter(ctx, path); err != nil {
@@ -54,6 +59,16 @@ func openHandles(ctx context.Context, path string, create bool) (*handles, error
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
+}
+
+// makePrivate makes the file, for its owner only: SQLite would let everybody
+// read it. Its log gets the rights of the file.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // openWriter opens the connection that writes, and makes sure that a commit

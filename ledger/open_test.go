@@ -84,17 +84,31 @@ func TestUnreadableLedgerIsInUse(t *testing.T) {
 }
 
 func TestMustExist(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "ledger.db")
+	if l, err := Open(t.Context(), Options{Path: path, MustExist: true, Now: time.Now, Log: noLog()}); err == nil {
+		l.Close()
+		t.Error("it was opened")
+	}
+	// Nothing is left there either: a lock of root's would keep the server out.
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Who fetched what is nobody else's business.
+func TestLedgerIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	l, err := Open(context.Background(), Options{Path: path, MustExist: true, Now: time.Now, Log: noLog()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if _, err := l.Mailboxes(t.Context()); !errors.Is(err, ErrUnreadable) {
-		t.Errorf("error %v", err)
-	}
-	if _, err := os.Stat(path); err == nil {
-		t.Error("it was made")
+	f := openFixture(t, path)
+	f.enter("alice", mail("a", 1))
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("ledger.db%s: %o", suffix, mode)
+		}
 	}
 }
 

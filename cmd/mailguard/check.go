@@ -31,6 +31,9 @@ upstreams, are named as well; they do not change the exit status.`,
 			for _, p := range c.Warnings {
 				fmt.Fprintln(out, "warning:", p)
 			}
+			for _, text := range flagsUnread(c) {
+				fmt.Fprintln(out, "warning:", text)
+			}
 			if !offline {
 				for _, text := range checkUpstreams(cmd.Context(), c) {
 					fmt.Fprintln(out, "warning:", text)
@@ -58,6 +61,19 @@ func checkUpstreams(ctx context.Context, c *config.Config) []string {
 		}
 		for _, t := range traps {
 			all = append(all, fmt.Sprintf("upstream %s (%s): %s", u.Name, u.Dialer.Address, t))
+		}
+	}
+	return all
+}
+
+// flagsUnread names the upstreams whose mailboxes have flags that this version
+// cannot read: what waits for them waits for ever.
+func flagsUnread(c *config.Config) []string {
+	var all []string
+	for _, u := range c.Upstreams {
+		if u.POP3 != nil && u.IMAP != nil {
+			all = append(all, fmt.Sprintf("upstream %s has imap: flags are not read yet, so a rule whose release looks at message.flags, "+
+				"as the built-in one does, releases nothing", u.Name))
 		}
 	}
 	return all

@@ -17,7 +17,12 @@ import (
 )
 
 func newHeld(file *string) *cobra.Command {
-	cmd := &cobra.Command{Use: "held", Short: "Messages that somebody deleted and that are still on the server"}
+	cmd := &cobra.Command{
+		Use:   "held",
+		Short: "Messages that somebody deleted and that are still on the server",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(newHeldList(file), newHeldShow(file))
 	return cmd
 }

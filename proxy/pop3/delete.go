@@ -44,7 +44,7 @@ func refusal(d policy.Decision) Reply {
 }
 
 func (s *session) logVerdict(r guard.Ruling) {
-	s.log.Info().Str("op", string(policy.POP3Dele)).Int64("message", int64(s.guarded.ID(r.Index))).
+	s.log.Info().Str("op", string(policy.POP3Dele)).Int64("number", int64(s.guarded.ID(r.Index))).
 		Str("verdict", string(r.Decision.Verdict)).Str("outcome", string(r.Outcome)).
 		Str("rule", r.Decision.Rule).Msg("verdict")
 }

@@ -31,7 +31,7 @@ func (s *session) claimDue(ctx context.Context) ([]int, error) {
 			return nil, err
 		}
 		if !ok {
-			s.log.Error().Int64("message", int64(m.ID)).Msg("message is not the one that was held: not released")
+			s.log.Error().Int64("number", int64(m.ID)).Msg("message is not the one that was held: not released")
 			continue
 		}
 		same = append(same, m.ID)
@@ -45,7 +45,7 @@ func (s *session) claimDue(ctx context.Context) ([]int, error) {
 	}
 	var out []int
 	for _, id := range claimed {
-		s.log.Info().Int64("message", int64(id)).Msg("releasing a held message")
+		s.log.Info().Int64("number", int64(id)).Msg("releasing a held message")
 		out = append(out, places[id])
 	}
 	return out, nil
