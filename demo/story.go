@@ -47,11 +47,7 @@ func (d *demo) aliceTakesAll(ctx context.Context) error {
 
 func (d *demo) bobStillHasAll(ctx context.Context) error {
 	d.say("Bob reads the same mailbox:")
-	took, err := d.takeAll(ctx, "bob")
-	if err != nil {
-		return err
-	}
-	kept, err := d.onServer(ctx)
+	took, kept, err := d.takeAllAndLook(ctx, "bob")
 	if err != nil {
 		return err
 	}
@@ -66,11 +62,7 @@ func (d *demo) listHeld(ctx context.Context) error {
 
 func (d *demo) everyoneIsDone(ctx context.Context) error {
 	d.say("Carol is the last one:")
-	took, err := d.takeAll(ctx, "carol")
-	if err != nil {
-		return err
-	}
-	kept, err := d.onServer(ctx)
+	took, kept, err := d.takeAllAndLook(ctx, "carol")
 	if err != nil {
 		return err
 	}
@@ -114,6 +106,15 @@ func (d *demo) takeAll(ctx context.Context, who string) (int, error) {
 		}
 	}
 	return count, c.quit()
+}
+
+// takeAllAndLook is takeAll, and a look at what the mail server has afterwards.
+func (d *demo) takeAllAndLook(ctx context.Context, who string) (took, kept int, err error) {
+	if took, err = d.takeAll(ctx, who); err != nil {
+		return 0, 0, err
+	}
+	kept, err = d.onServer(ctx)
+	return took, kept, err
 }
 
 // look is a visit that only looks.

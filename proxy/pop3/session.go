@@ -49,7 +49,7 @@ type session struct {
 	rulings map[int]guard.Ruling
 	fetches fetches
 	touched map[int]bool // places that the client fetched or deleted
-	listed  map[int]bool // places that were listed to the client; nil: none, see listedAll
+	listed  map[int]bool // places that were listed to the client one by one
 	all     bool         // the whole maildrop was listed to the client
 
 	counts struct {
