@@ -118,6 +118,7 @@ func TestDoRawAndWait(t *testing.T) {
 
 func TestEndAndSilence(t *testing.T) {
 	c := serve(t, hello+"* 1 FETCH (BODY[] {5}\r\n12")
+	c.Timeout = 10 * time.Millisecond
 	if _, err := c.Response(); err == nil {
 		t.Error("a literal that does not come is an error")
 	}
