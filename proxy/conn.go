@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,47 +17,100 @@ import (
 // unless the peer has stopped reading, and then it is not worth waiting for.
 const closeNotifyTimeout = time.Second
 
-// Conn is one connection of a session: buffered, with a deadline for every read
-// and write, side-marked errors and the TLS upgrade. One goroutine owns it, or
-// one for each direction. Close, Interrupt, CloseWith, SetTimeouts, SetDeadline,
-// Reads and RemoteAddr may be called from any goroutine.
+// Conn is one connection of a session, with a deadline for every read and
+// write, side-marked errors and the TLS upgrade. One goroutine owns it, or one for
+// each direction. Close, Interrupt, Pause, Unpause, Wake, CloseWith, SetTimeouts,
+// SetDeadline, Reads and RemoteAddr may be called from any goroutine.
+//
+// It is used in one of two ways: through the buffers of Reader and Writer, or
+// without any, by Read and Write. TakeBuffered leads from the first to the second.
 type Conn struct {
 	side Side
 	sock socket
 	tls  atomic.Pointer[tls.Conn] // nil while in clear
-	r    *bufio.Reader
+	r    *bufio.Reader            // nil until it is asked for; so is w
 	w    *bufio.Writer
 
 	closeOnce sync.Once
 	closeErr  error
 
-	life lifecycle
+	life  lifecycle
+	waker waker
 }
 
 // NewConn wraps nc, which belongs to the Conn from now on. It has no deadlines
 // until they are set.
 func NewConn(nc net.Conn, side Side) *Conn {
-	c := &Conn{side: side, sock: socket{Conn: nc}}
-	rsize, wsize := clientReadBuffer, clientWriteBuffer
-	if side == Upstream {
-		rsize, wsize = upstreamReadBuffer, upstreamWriteBuffer
-	}
-	c.r = bufio.NewReaderSize(reads{c}, rsize)
-	c.w = bufio.NewWriterSize(writes{c}, wsize)
-	return c
+	return &Conn{side: side, sock: socket{Conn: nc}}
 }
 
-// Reader returns the buffered reader. It stays the same object over the life of
-// the connection, also across a TLS upgrade. Its errors are of type *Error.
-func (c *Conn) Reader() *bufio.Reader { return c.r }
+// Reader returns the buffered reader, which is made at the first call. It stays
+// the same object until TakeBuffered, also across a TLS upgrade. Its errors are of
+// type *Error. Only the goroutine that reads may call it.
+func (c *Conn) Reader() *bufio.Reader {
+	if c.r == nil {
+		size := clientReadBuffer
+		if c.side == Upstream {
+			size = upstreamReadBuffer
+		}
+		c.r = bufio.NewReaderSize(c, size)
+	}
+	return c.r
+}
 
-// Writer returns the buffered writer. It stays the same object over the life of
-// the connection, also across a TLS upgrade. Its errors are of type *Error, and
-// the first one stays.
-func (c *Conn) Writer() *bufio.Writer { return c.w }
+// Writer returns the buffered writer, which is made at the first call. It stays
+// the same object until TakeBuffered, also across a TLS upgrade. Its errors are of
+// type *Error, and the first one stays. Only the goroutine that writes may call it.
+func (c *Conn) Writer() *bufio.Writer {
+	if c.w == nil {
+		size := clientWriteBuffer
+		if c.side == Upstream {
+			size = upstreamWriteBuffer
+		}
+		c.w = bufio.NewWriterSize(c, size)
+	}
+	return c.w
+}
 
 // Flush sends what the writer holds.
-func (c *Conn) Flush() error { return c.w.Flush() }
+func (c *Conn) Flush() error {
+	if c.w == nil {
+		return nil
+	}
+	return c.w.Flush()
+}
+
+// Read reads from the stream, past the buffer of Reader: use either. It returns
+// what has arrived, or waits. Its errors are of type *Error. After ErrPaused or a
+// timeout the connection can still be read, also in TLS, where half a record may
+// have arrived. One goroutine at a time may call it.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.stream().Read(p)
+	if n > 0 && errors.Is(err, ErrPaused) {
+		err = nil // the bytes first; the next read will tell
+	}
+	return n, c.mark(OpRead, err)
+}
+
+// Write writes all of p to the stream, past the buffer of Writer: use either. Its
+// errors are of type *Error, and the connection cannot be written after one.
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.stream().Write(p)
+	return n, c.mark(OpWrite, err)
+}
+
+// TakeBuffered hands over what the reader's buffer still holds, which belongs to
+// the caller, and drops both buffers: from now on only Read and Write are used.
+// Flush first, what the writer holds is lost.
+func (c *Conn) TakeBuffered() []byte {
+	var rest []byte
+	if c.r != nil && c.r.Buffered() > 0 {
+		held, _ := c.r.Peek(c.r.Buffered()) // no error: it is no more than there is
+		rest = bytes.Clone(held)
+	}
+	c.r, c.w = nil, nil
+	return rest
+}
 
 // SetTimeouts gives every single read and write of the socket its own deadline;
 // zero: none. It applies at once, also to a read that waits.
@@ -105,7 +159,18 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 func (c *Conn) Interrupt() {
 	c.sock.interrupt()
 	c.life.end()
+	c.Wake()
 }
+
+// Pause makes the read of the socket that waits, and later ones, fail with
+// ErrPaused until Unpause. Nothing that has arrived is lost. The timeout of a read
+// begins anew after it; the bound of SetDeadline does not move. A Pause that
+// Unpause follows at once may go unnoticed. It must not meet a TLS handshake, which
+// does not survive it.
+func (c *Conn) Pause() { c.sock.pause() }
+
+// Unpause ends a pause.
+func (c *Conn) Unpause() { c.sock.unpause() }
 
 // CloseWith closes the connection when ctx ends, so that a session which waits
 // for its upstream ends with its context. The stop function releases it, as in
@@ -121,6 +186,7 @@ func (c *Conn) Close() error {
 		if err := c.close(); !errors.Is(err, net.ErrClosed) {
 			c.closeErr = c.mark(OpClose, err)
 		}
+		c.Wake()
 	})
 	return c.closeErr
 }
@@ -138,7 +204,10 @@ func (c *Conn) close() error {
 }
 
 // abort closes the socket without a goodbye, and so without waiting.
-func (c *Conn) abort() { _ = c.sock.Close() }
+func (c *Conn) abort() {
+	_ = c.sock.Close()
+	c.Wake()
+}
 
 // stream is what carries the protocol now: the socket, or TLS on it.
 func (c *Conn) stream() net.Conn {
@@ -154,20 +223,4 @@ func (c *Conn) mark(op string, err error) error {
 		return nil
 	}
 	return &Error{Side: c.side, Op: op, Err: err}
-}
-
-// reads and writes are the ends of the two buffers.
-type (
-	reads  struct{ c *Conn }
-	writes struct{ c *Conn }
-)
-
-func (r reads) Read(p []byte) (int, error) {
-	n, err := r.c.stream().Read(p)
-	return n, r.c.mark(OpRead, err)
-}
-
-func (w writes) Write(p []byte) (int, error) {
-	n, err := w.c.stream().Write(p)
-	return n, w.c.mark(OpWrite, err)
 }

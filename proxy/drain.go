@@ -23,6 +23,7 @@ func (s *Server) Sessions() int {
 // returns when the goroutines of all sessions have ended, with an error only if
 // some did not.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.poller.close()
 	busy := s.stop()
 	if busy > 0 {
 		s.o.Log.Info().Int("busy", busy).Msg("waiting for sessions to end")
@@ -37,6 +38,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return s.waitForCut()
 }
+
+// Parked counts the sessions that wait without a goroutine. Sessions counts them,
+// too.
+func (s *Server) Parked() int { return s.poller.len() }
 
 // Close stops accepting and cuts all sessions.
 func (s *Server) Close() error {

@@ -44,11 +44,20 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout reports whether a deadline passed.
+// Timeout reports whether a deadline passed. A pause is none.
 func (e *Error) Timeout() bool {
 	var t interface{ Timeout() bool }
-	return errors.As(e.Err, &t) && t.Timeout()
+	return !errors.Is(e.Err, ErrPaused) && errors.As(e.Err, &t) && t.Timeout()
 }
+
+// pausedError is a net.Error that passes: to crypto/tls, which gives a
+// connection up after the first error that does not, and so would lose the part
+// of a record that it has read.
+type pausedError struct{}
+
+func (pausedError) Error() string   { return "paused" }
+func (pausedError) Timeout() bool   { return true }
+func (pausedError) Temporary() bool { return true }
 
 var (
 	// ErrPlaintextBehindSTARTTLS says that bytes arrived in clear behind the
@@ -59,6 +68,11 @@ var (
 	// ErrInterrupted is what reads return after [Conn.Interrupt].
 	ErrInterrupted = errors.New("interrupted")
 
+	// ErrPaused is what reads return after [Conn.Pause]: nothing is wrong with the
+	// connection, and it is no disconnect.
+	ErrPaused error = pausedError{}
+
+	errParkedLate = errors.New("the session parked although its context had ended")
 	errAlreadyTLS = errors.New("TLS is already active")
 	errNoTLS      = errors.New("no TLS configuration")
 )

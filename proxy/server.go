@@ -26,7 +26,8 @@ type Handler interface {
 	// ServeConn runs one session and returns when it is over. The server closes c
 	// afterwards; everything else that the session started has ended by then. ctx
 	// ends when the session must go. The error is logged, quietly if it is an
-	// ordinary disconnect.
+	// ordinary disconnect. If it is a *Parked, the session is not over, but waits
+	// without a goroutine.
 	ServeConn(ctx context.Context, c *Conn) error
 }
 
@@ -46,6 +47,8 @@ type Server struct {
 	o ServerOptions
 
 	panics atomic.Uint64
+	poller poller
+	cannot sync.Once // the log says once why sessions cannot be parked
 
 	stopping chan struct{} // closed when the server stops accepting
 	drained  chan struct{} // closed when, after that, the last session has ended
@@ -56,8 +59,9 @@ type Server struct {
 
 // session is one connection being served.
 type session struct {
-	conn   *Conn
-	cancel context.CancelFunc
+	conn     *Conn
+	upstream *Conn // of a session that was parked; nil otherwise
+	cancel   context.CancelFunc
 }
 
 // NewServer returns a server that owns o.Listener.
@@ -132,21 +136,52 @@ func (s *Server) start(nc net.Conn) {
 		s.freeSlot()
 		return
 	}
-	go s.run(ctx, ses)
+	go s.run(ctx, ses, func(ctx context.Context) error {
+		if err := s.shakeHands(ctx, c); err != nil {
+			return err
+		}
+		return s.o.Handler.ServeConn(ctx, c)
+	})
 }
 
-// run is the life of a connection.
-func (s *Server) run(ctx context.Context, ses *session) {
-	defer s.remove(ses)
-	defer ses.cancel()
-	defer func() { _ = ses.conn.Close() }()
-	defer s.recoverSession(ses)
-
-	if err := s.shakeHands(ctx, ses.conn); err != nil {
+// run is one stretch of a session, from its start or its resumption until it is
+// over or parked.
+func (s *Server) run(ctx context.Context, ses *session, stretch func(context.Context) error) {
+	over := true
+	defer func() {
+		if over {
+			s.end(ses)
+		}
+	}()
+	wasTold := ctx.Err() != nil
+	err := s.stretch(ctx, ses, stretch)
+	var parked *Parked
+	if !errors.As(err, &parked) {
 		s.logEnd(ses, err)
 		return
 	}
-	s.logEnd(ses, s.o.Handler.ServeConn(ctx, ses.conn))
+	if wasTold { // it would be resumed again and again
+		s.logEnd(ses, errParkedLate)
+		return
+	}
+	over = false
+	s.park(ctx, ses, parked)
+}
+
+// stretch keeps a panic within its session.
+func (s *Server) stretch(ctx context.Context, ses *session, f func(context.Context) error) error {
+	defer s.recoverSession(ses)
+	return f(ctx)
+}
+
+// end is the end of a session.
+func (s *Server) end(ses *session) {
+	defer s.remove(ses)
+	defer ses.cancel()
+	if ses.upstream != nil {
+		_ = ses.upstream.Close()
+	}
+	_ = ses.conn.Close()
 }
 
 func (s *Server) shakeHands(ctx context.Context, c *Conn) error {

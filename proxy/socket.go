@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,42 +25,64 @@ type socket struct {
 	phase        time.Time // upper bound for the phase; zero: none
 	writeUntil   time.Time // upper bound for the last writes while closing
 	interrupted  bool
+	paused       bool
+	pauses       uint64 // how often reads were paused
 }
 
 // Read waits for bytes until the deadline of this read.
 func (s *socket) Read(p []byte) (int, error) {
-	if !s.arm(true) {
-		return 0, ErrInterrupted
+	pauses, err := s.armRead()
+	if err != nil {
+		return 0, err
 	}
 	s.reads.Add(1)
 	n, err := s.Conn.Read(p)
-	if err != nil && s.isInterrupted() {
-		return n, ErrInterrupted
+	if err != nil {
+		err = s.cause(err, pauses)
 	}
 	return n, err
 }
 
 // Write sends p until the deadline of this write.
 func (s *socket) Write(p []byte) (int, error) {
-	s.arm(false)
+	s.armWrite()
 	return s.Conn.Write(p)
 }
 
-// arm sets the deadline of the next read or write. It reports false if reads
-// are interrupted. The lock keeps it from undoing an interrupt that happens at
-// the same time.
-func (s *socket) arm(read bool) bool {
+// armRead sets the deadline of the next read, unless reads are interrupted or
+// paused. The lock keeps it from undoing what happens at the same time. It
+// returns how often reads were paused before this one.
+func (s *socket) armRead() (pauses uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !read {
-		_ = s.Conn.SetWriteDeadline(s.writeDeadline()) // fails on a closed socket: so will the write
-		return true
+	switch {
+	case s.interrupted:
+		return 0, ErrInterrupted
+	case s.paused:
+		return 0, ErrPaused
 	}
-	if s.interrupted {
-		return false
+	_ = s.Conn.SetReadDeadline(soonest(s.readTimeout, s.phase)) // fails on a closed socket: so will the read
+	return s.pauses, nil
+}
+
+func (s *socket) armWrite() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.Conn.SetWriteDeadline(s.writeDeadline())
+}
+
+// cause says why a read ended that began after so many pauses. A pause ends it
+// by its deadline; it may be over again before the read has looked.
+func (s *socket) cause(err error, pauses uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.interrupted:
+		return ErrInterrupted
+	case s.pauses != pauses && errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrPaused
 	}
-	_ = s.Conn.SetReadDeadline(soonest(s.readTimeout, s.phase))
-	return true
+	return err
 }
 
 // set changes the limits. It applies at once, also to a read or write that
@@ -69,7 +93,7 @@ func (s *socket) set(change func()) {
 	defer s.mu.Unlock()
 	change()
 	_ = s.Conn.SetWriteDeadline(s.writeDeadline())
-	if !s.interrupted {
+	if !s.interrupted && !s.paused {
 		_ = s.Conn.SetReadDeadline(soonest(s.readTimeout, s.phase))
 	}
 }
@@ -82,10 +106,23 @@ func (s *socket) interrupt() {
 	_ = s.Conn.SetReadDeadline(longAgo)
 }
 
-func (s *socket) isInterrupted() bool {
+// pause ends the read that waits, and later ones until unpause.
+func (s *socket) pause() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.interrupted
+	s.paused = true
+	s.pauses++
+	_ = s.Conn.SetReadDeadline(longAgo)
+}
+
+// unpause lets reads wait again. It does not lift an interrupt.
+func (s *socket) unpause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = false
+	if !s.interrupted {
+		_ = s.Conn.SetReadDeadline(soonest(s.readTimeout, s.phase))
+	}
 }
 
 // writeDeadline is the deadline of a write that starts now. The bound for

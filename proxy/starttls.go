@@ -16,6 +16,9 @@ import (
 // read timeout, whichever comes first; give it at least one of them. After any
 // error the connection is closed.
 //
+// Who reads without the buffer of Reader looks into his own first: only he can
+// know what lies behind the command.
+//
 // The caller forgets what it learned in clear (RFC 9051, 6.2.1).
 func (c *Conn) StartTLSServer(ctx context.Context, cfg *tls.Config) error {
 	return c.startTLS(ctx, cfg, tls.Server)
@@ -30,7 +33,7 @@ func (c *Conn) StartTLSClient(ctx context.Context, cfg *tls.Config) error {
 
 func (c *Conn) startTLS(ctx context.Context, cfg *tls.Config, end func(net.Conn, *tls.Config) *tls.Conn) error {
 	if err := c.readyForTLS(cfg); err != nil {
-		_, _ = c.r.Discard(c.r.Buffered()) // nobody reads it by mistake
+		_, _ = c.Reader().Discard(c.Reader().Buffered()) // nobody reads it by mistake
 		_ = c.Close()
 		return c.mark(OpHandshake, err)
 	}
@@ -55,7 +58,7 @@ func (c *Conn) readyForTLS(cfg *tls.Config) error {
 		return errNoTLS
 	case c.tls.Load() != nil:
 		return errAlreadyTLS
-	case c.r.Buffered() > 0:
+	case c.r != nil && c.r.Buffered() > 0:
 		return ErrPlaintextBehindSTARTTLS
 	}
 	return nil
