@@ -14,7 +14,7 @@ import (
 // claim notes durably that a removal is about to be sent upstream. A message
 // is claimed by one session at a time, and never while it is pinned: false
 // says that it was not claimed.
-func claim(ctx context.Context, tx *sql.Tx, id message.ID, how string, at time.Time) (bool, error) {
+func claim(ctx context.Context, tx execer, id message.ID, how string, at time.Time) (bool, error) {
 	result, err := tx.ExecContext(ctx, `UPDATE messages SET claimed_at = ?, claimed_how = ?
 		WHERE id = ? AND claimed_at IS NULL AND gone_at IS NULL AND pinned = 0`, millis(at), how, id)
 	if err != nil {

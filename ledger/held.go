@@ -13,18 +13,21 @@ import (
 
 // Message is a message's row. Zero times mean: not so.
 type Message struct {
-	ID          message.ID
-	UniqueID    message.UniqueID
-	Folder      string
-	Size        int64 // octets
-	Fingerprint *message.Fingerprint
-	FirstSeen   time.Time
-	HeldSince   time.Time // the first deletion that waits to be released
-	Pinned      bool
-	UnlessSeen  time.Time // when its rule's `unless` last held
-	Claimed     time.Time // when its removal was last claimed
-	Gone        time.Time
-	GoneHow     string // released, allowed, observed or bypass
+	ID           message.ID
+	UniqueID     message.UniqueID // "": it was seen over IMAP
+	Folder       string
+	UIDValidity  uint32      // of the folder; 0: it was seen over POP3
+	UID          message.UID // in the folder; 0: it was seen over POP3
+	Size         int64       // octets
+	Fingerprint  *message.Fingerprint
+	FirstSeen    time.Time
+	InternalDate time.Time // as IMAP shows it
+	HeldSince    time.Time // the first deletion that waits to be released
+	Pinned       bool
+	UnlessSeen   time.Time // when its rule's `unless` last held
+	Claimed      time.Time // when its removal was last claimed
+	Gone         time.Time
+	GoneHow      string // released, allowed, observed or bypass
 }
 
 // Deletion is one member's deletion of a message.
@@ -53,10 +56,10 @@ type Held struct {
 	Fetches   []Fetched
 }
 
-// Facts are the message's facts for policy. Flags are not known to POP3.
+// Facts are the message's facts for policy. Flags are not known to the ledger.
 func (h *Held) Facts() policy.MessageFacts {
 	f := policy.MessageFacts{
-		FirstSeen: h.Message.FirstSeen,
+		FirstSeen: h.Message.since(),
 		Size:      h.Message.Size,
 		Held:      !h.Message.HeldSince.IsZero(),
 		Pinned:    h.Message.Pinned,
@@ -72,6 +75,14 @@ func (h *Held) Facts() policy.MessageFacts {
 		}
 	}
 	return f
+}
+
+// since is where a message's age counts from.
+func (m *Message) since() time.Time {
+	if m.InternalDate.IsZero() {
+		return m.FirstSeen
+	}
+	return m.InternalDate
 }
 
 // Lookup returns one message of a mailbox with what was done about it, or nil
@@ -123,7 +134,7 @@ func load(ctx context.Context, q querier, where string, args ...any) ([]*Held, e
 		}
 		return err
 	}, `SELECT b.name, m.id, m.unique_id, m.folder, m.size, m.fingerprint, m.first_seen, m.held_since, m.pinned,
-			m.unless_seen, m.claimed_at, m.gone_at, m.gone_how
+			m.unless_seen, m.claimed_at, m.gone_at, m.gone_how, m.uid_validity, m.uid, m.internal_date
 		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id WHERE `+where+` ORDER BY m.held_since, m.id`, args...)
 	if err != nil {
 		return nil, err
@@ -139,13 +150,14 @@ func scanMessage(rows *sql.Rows) (*Held, error) {
 	m := &h.Message
 	var uniqueID, folder, goneHow sql.NullString
 	var fingerprint []byte
-	var size, held, unless, claimed, gone sql.NullInt64
+	var size, held, unless, claimed, gone, validity, uid, date sql.NullInt64
 	var seen int64
 	err := rows.Scan(&h.Mailbox, &m.ID, &uniqueID, &folder, &size, &fingerprint, &seen, &held, &m.Pinned,
-		&unless, &claimed, &gone, &goneHow)
+		&unless, &claimed, &gone, &goneHow, &validity, &uid, &date)
 	m.UniqueID, m.Folder, m.GoneHow, m.Size = message.UniqueID(uniqueID.String), folder.String, goneHow.String, size.Int64
 	m.FirstSeen, m.HeldSince, m.UnlessSeen = fromMillis(seen), fromNull(held), fromNull(unless)
-	m.Claimed, m.Gone = fromNull(claimed), fromNull(gone)
+	m.Claimed, m.Gone, m.InternalDate = fromNull(claimed), fromNull(gone), fromNull(date)
+	m.UIDValidity, m.UID = uint32(validity.Int64), message.UID(uid.Int64) //nolint:gosec // they were written from such values
 	if len(fingerprint) == len(message.Fingerprint{}) {
 		f := message.Fingerprint(fingerprint)
 		m.Fingerprint = &f
@@ -170,7 +182,8 @@ func loadDeletions(ctx context.Context, q querier, byID map[message.ID]*Held, wh
 }
 
 // loadFetches takes equal copies together: a member who fetched one of them
-// has them all. Leaving alone is of one copy.
+// has them all. Leaving alone is of one copy. What was seen over POP3 and what
+// was seen over IMAP are not taken together: nobody has joined them.
 func loadFetches(ctx context.Context, q querier, byID map[message.ID]*Held, where string, args []any) error {
 	return each(ctx, q, func(rows *sql.Rows) error {
 		var id message.ID
@@ -185,7 +198,8 @@ func loadFetches(ctx context.Context, q querier, byID map[message.ID]*Held, wher
 		return err
 	}, `SELECT m.id, n.name, f.protocol, f.at, CASE WHEN f.message_id = m.id THEN f.left_alone_at END
 		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-		JOIN messages e ON e.id = m.id OR (e.mailbox_id = m.mailbox_id AND e.fingerprint = m.fingerprint AND e.size = m.size)
+		JOIN messages e ON e.id = m.id OR (e.mailbox_id = m.mailbox_id AND e.fingerprint = m.fingerprint AND e.size = m.size
+			AND (e.unique_id IS NULL) = (m.unique_id IS NULL))
 		JOIN fetches f ON f.message_id = e.id JOIN members n ON n.id = f.member_id WHERE `+where+` ORDER BY f.at`, args...)
 }
 

@@ -44,17 +44,17 @@ func (l *Ledger) Record(ctx context.Context, v Visit, drop *Maildrop, r Record) 
 	err = l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		claimed = nil
 		for _, f := range r.Fetches {
-			if err := recordFetch(ctx, tx, v, drop, f); err != nil {
+			if err := recordFetch(ctx, tx, v, drop.visitor, f); err != nil {
 				return fmt.Errorf("record a fetch: %w", err)
 			}
 		}
 		for _, id := range r.LeftAlone {
-			if err := recordLeftAlone(ctx, tx, v, drop, id, r.At); err != nil {
+			if err := recordLeftAlone(ctx, tx, v, drop.visitor, id, r.At); err != nil {
 				return fmt.Errorf("record what was left alone: %w", err)
 			}
 		}
 		for _, d := range r.Decisions {
-			ok, err := recordDecision(ctx, tx, v, drop, d, r.At)
+			ok, err := recordDecision(ctx, tx, v, drop.visitor, d, r.At)
 			if err != nil {
 				return fmt.Errorf("record a deletion: %w", err)
 			}
@@ -70,9 +70,21 @@ func (l *Ledger) Record(ctx context.Context, v Visit, drop *Maildrop, r Record) 
 	return claimed, nil
 }
 
-func recordFetch(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, f Fetch) error {
+// Audit puts on record what was decided about something that is no message of
+// the ledger's, such as a whole folder.
+func (l *Ledger) Audit(ctx context.Context, v Visit, d Decision, at time.Time) error {
+	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		w, err := arrive(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		return recordAudit(ctx, tx, v, w, d, at)
+	})
+}
+
+func recordFetch(ctx context.Context, tx execer, v Visit, w visitor, f Fetch) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO fetches (message_id, member_id, protocol, at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (message_id, member_id, protocol) DO NOTHING`, f.Message, drop.member, v.Protocol, millis(f.At))
+		ON CONFLICT (message_id, member_id, protocol) DO NOTHING`, f.Message, w.member, v.Protocol, millis(f.At))
 	if err != nil || f.Fingerprint == nil {
 		return err
 	}
@@ -85,7 +97,7 @@ func recordFetch(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, f Fet
 // recordLeftAlone notes that a member is done with a message by leaving it
 // alone, if an earlier session of theirs fetched it: it, or an equal copy
 // (what was fetched is kept by content).
-func recordLeftAlone(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, id message.ID, at time.Time) error {
+func recordLeftAlone(ctx context.Context, tx *sql.Tx, v Visit, w visitor, id message.ID, at time.Time) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO fetches (message_id, member_id, protocol, at, left_alone_at)
 		SELECT m.id, f.member_id, f.protocol, f.at, ?
 		FROM messages m
@@ -94,27 +106,27 @@ func recordLeftAlone(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, i
 		WHERE m.id = ? AND f.member_id = ? AND f.protocol = ? AND f.at < ?
 		LIMIT 1
 		ON CONFLICT (message_id, member_id, protocol) DO UPDATE SET left_alone_at = coalesce(left_alone_at, excluded.left_alone_at)`,
-		millis(at), id, drop.member, v.Protocol, millis(v.At))
+		millis(at), id, w.member, v.Protocol, millis(v.At))
 	return err
 }
 
 // recordDecision reports whether the message was claimed: it may be removed.
-func recordDecision(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d Decision, at time.Time) (bool, error) {
-	if err := recordAudit(ctx, tx, v, drop, d, at); err != nil || d.Message == 0 {
+func recordDecision(ctx context.Context, tx *sql.Tx, v Visit, w visitor, d Decision, at time.Time) (bool, error) {
+	if err := recordAudit(ctx, tx, v, w, d, at); err != nil || d.Message == 0 {
 		return false, err
 	}
 	switch d.Outcome {
 	case policy.Deferred:
-		return false, recordDeferral(ctx, tx, v, drop, d, at)
+		return false, recordDeferral(ctx, tx, v, w, d, at)
 	case policy.Allowed:
 		claimed, err := claim(ctx, tx, d.Message, goneAllowed, at)
 		if err != nil {
 			return false, err
 		}
 		if !claimed {
-			return false, recordDeferral(ctx, tx, v, drop, d, at)
+			return false, recordDeferral(ctx, tx, v, w, d, at)
 		}
-		return true, recordDeletion(ctx, tx, v, drop, d, at)
+		return true, recordDeletion(ctx, tx, v, w, d, at)
 	case policy.Observed:
 		return claim(ctx, tx, d.Message, goneObserved, at)
 	default:
@@ -122,19 +134,19 @@ func recordDecision(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d 
 	}
 }
 
-func recordAudit(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d Decision, at time.Time) error {
+func recordAudit(ctx context.Context, tx execer, v Visit, w visitor, d Decision, at time.Time) error {
 	facts, err := json.Marshal(d.Facts)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO decisions (at, mailbox_id, message_id, member, verdict, outcome, rule, facts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, millis(at), drop.mailbox,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, millis(at), w.mailbox,
 		sql.NullInt64{Int64: int64(d.Message), Valid: d.Message != 0}, v.Member, d.Verdict, d.Outcome, d.Rule, string(facts))
 	return err
 }
 
-func recordDeferral(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d Decision, at time.Time) error {
-	if err := recordDeletion(ctx, tx, v, drop, d, at); err != nil {
+func recordDeferral(ctx context.Context, tx execer, v Visit, w visitor, d Decision, at time.Time) error {
+	if err := recordDeletion(ctx, tx, v, w, d, at); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE messages SET held_since = coalesce(held_since, ?) WHERE id = ?", millis(at), d.Message)
@@ -143,9 +155,9 @@ func recordDeferral(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d 
 
 // recordDeletion takes the message out of the member's view. The first
 // deletion of a message by a member stands.
-func recordDeletion(ctx context.Context, tx *sql.Tx, v Visit, drop *Maildrop, d Decision, at time.Time) error {
+func recordDeletion(ctx context.Context, tx execer, v Visit, w visitor, d Decision, at time.Time) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO deletions (message_id, member_id, protocol, op, verdict, rule, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, member_id, protocol) DO NOTHING`,
-		d.Message, drop.member, v.Protocol, d.Facts.Op, d.Verdict, d.Rule, millis(at))
+		d.Message, w.member, v.Protocol, d.Facts.Op, d.Verdict, d.Rule, millis(at))
 	return err
 }
