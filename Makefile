@@ -28,6 +28,7 @@ test: deps build
 # except in CI, where they fail (MAILGUARD_REQUIRE_ALL).
 deps:
 	@./tools/install-packages $(PACKAGES)
+	@./tools/unpack-servers
 
 check:
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed: $$bad"; exit 1; fi
