@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mailguard/proxy/credentials"
 )
 
 // capabilities are what the guard knows to use of an upstream's CAPA answer
@@ -75,8 +77,8 @@ func (c capabilities) offers(mechanism string) bool {
 // PLAIN or as USER and PASS; a token only as it is. None of them binds to the
 // TLS channel or adds a layer that the guard could not see through.
 func (c capabilities) mechanisms() []string {
-	offered := []string{mechPlain, mechLogin}
-	for _, m := range []string{mechXOAUTH2, mechOAuthBearer} {
+	offered := []string{credentials.Plain, credentials.Login}
+	for _, m := range []string{credentials.XOAUTH2, credentials.OAuthBearer} {
 		if c.offers(m) {
 			offered = append(offered, m)
 		}

@@ -11,6 +11,7 @@ import (
 	"mailguard/guard"
 	"mailguard/member"
 	"mailguard/proxy"
+	"mailguard/proxy/credentials"
 )
 
 // maxFailures is how many logins may fail on one connection.
@@ -83,7 +84,7 @@ func (s *session) handlePass(ctx context.Context, cmd Command) error {
 	if s.user == "" {
 		return Reply{Text: "USER comes first"}
 	}
-	c := credentials{mechanism: mechUser, login: member.Login{Name: s.user}, secret: cmd.Text}
+	c := credentials.Credentials{Mechanism: mechUser, Login: member.Login{Name: s.user}, Secret: cmd.Text}
 	s.user = ""
 	return s.login(ctx, c)
 }
@@ -103,10 +104,10 @@ func (s *session) handleAuth(ctx context.Context, cmd Command) error {
 	var err error
 	if hasInitial {
 		message, err = decodeResponse(initial)
-	} else if mechanism != mechLogin {
+	} else if mechanism != credentials.Login {
 		message, err = s.challenge(nil)
 	}
-	var c credentials
+	var c credentials.Credentials
 	if err == nil {
 		c, err = read(s, message, hasInitial)
 	}
@@ -118,27 +119,32 @@ func (s *session) handleAuth(ctx context.Context, cmd Command) error {
 
 // authReaders read the credentials of each mechanism that the guard can see
 // through.
-var authReaders = map[string]func(s *session, message []byte, initial bool) (credentials, error){
-	mechPlain:       func(_ *session, m []byte, _ bool) (credentials, error) { return decodePlain(m) },
-	mechXOAUTH2:     func(_ *session, m []byte, _ bool) (credentials, error) { return decodeXOAUTH2(m) },
-	mechOAuthBearer: func(_ *session, m []byte, _ bool) (credentials, error) { return decodeOAuthBearer(m) },
-	mechLogin:       (*session).readLogin,
+var authReaders = map[string]func(s *session, message []byte, initial bool) (credentials.Credentials, error){
+	credentials.Plain:       only(credentials.DecodePlain),
+	credentials.XOAUTH2:     only(credentials.DecodeXOAUTH2),
+	credentials.OAuthBearer: only(credentials.DecodeOAuthBearer),
+	credentials.Login:       (*session).readLogin,
+}
+
+// only reads a mechanism that has one message.
+func only(decode func([]byte) (credentials.Credentials, error)) func(*session, []byte, bool) (credentials.Credentials, error) {
+	return func(_ *session, message []byte, _ bool) (credentials.Credentials, error) { return decode(message) }
 }
 
 // readLogin is the LOGIN mechanism: name and password, each asked for.
-func (s *session) readLogin(name []byte, initial bool) (credentials, error) {
+func (s *session) readLogin(name []byte, initial bool) (credentials.Credentials, error) {
 	var err error
 	if !initial {
 		if name, err = s.challenge([]byte("Username:")); err != nil {
-			return credentials{}, err
+			return credentials.Credentials{}, err
 		}
 	}
 	password, err := s.challenge([]byte("Password:"))
 	if err != nil {
-		return credentials{}, err
+		return credentials.Credentials{}, err
 	}
-	c := credentials{mechanism: mechLogin, login: member.Login{Name: string(name)}, secret: string(password)}
-	return c, c.check()
+	c := credentials.Credentials{Mechanism: credentials.Login, Login: member.Login{Name: string(name)}, Secret: string(password)}
+	return c, c.Check()
 }
 
 // errCancelled is the answer to a client that gave an authentication up
@@ -177,7 +183,7 @@ func decodeResponse(s string) ([]byte, error) {
 }
 
 // login logs in on the upstream and opens the mailbox.
-func (s *session) login(ctx context.Context, c credentials) error {
+func (s *session) login(ctx context.Context, c credentials.Credentials) error {
 	reply, err := s.tryLogin(ctx, c)
 	if err != nil {
 		return s.loginFailed(err)
@@ -210,6 +216,7 @@ func (s *session) loginFailed(err error) error {
 		return err
 	}
 	s.failures++
+	err = unread(err)
 	reply := replyFor(err)
 	if errors.Is(err, member.ErrLogin) {
 		reply = replyLogin
@@ -241,12 +248,12 @@ func reason(err error) string {
 }
 
 // tryLogin finds out who wants to open which mailbox, and asks the upstream.
-func (s *session) tryLogin(ctx context.Context, c credentials) (Reply, error) {
-	if err := c.check(); err != nil {
+func (s *session) tryLogin(ctx context.Context, c credentials.Credentials) (Reply, error) {
+	if err := c.Check(); err != nil {
 		return Reply{}, err
 	}
 	address := s.client.RemoteAddr().Addr()
-	id, err := s.Members.Resolve(c.login, address)
+	id, err := s.Members.Resolve(c.Login, address)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -278,7 +285,7 @@ const lockRetry = time.Second
 
 // logInUpstream waits for a maildrop that somebody else has locked: that is
 // normal where people share.
-func (s *session) logInUpstream(ctx context.Context, c credentials) (Reply, error) {
+func (s *session) logInUpstream(ctx context.Context, c credentials.Credentials) (Reply, error) {
 	until := s.Now().Add(s.Limits.LockWait)
 	for {
 		reply, err := s.connectAndLogIn(ctx, c)
@@ -293,7 +300,7 @@ func (s *session) logInUpstream(ctx context.Context, c credentials) (Reply, erro
 	}
 }
 
-func (s *session) connectAndLogIn(ctx context.Context, c credentials) (Reply, error) {
+func (s *session) connectAndLogIn(ctx context.Context, c credentials.Credentials) (Reply, error) {
 	s.since = s.Now()
 	server, err := s.upstream.connect(ctx, s.client.RemoteAddr())
 	if err != nil {
@@ -313,7 +320,7 @@ func (s *session) connectAndLogIn(ctx context.Context, c credentials) (Reply, er
 	return reply, nil
 }
 
-func (s *session) logInOn(server *server, c credentials) (Reply, error) {
+func (s *session) logInOn(server *server, c credentials.Credentials) (Reply, error) {
 	if s.utf8 {
 		if reply, err := server.command("UTF8"); err != nil || !reply.OK {
 			return reply, err
