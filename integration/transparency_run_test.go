@@ -1,0 +1,173 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"mailguard/integration/imapconn"
+)
+
+// exchange is a step and all that was answered to it, normalised.
+type exchange struct {
+	step   step
+	answer []string
+}
+
+// side plays the script to one server.
+type side struct {
+	dial        func() (*imapconn.Conn, error)
+	first       *imapconn.Conn // of the section
+	second      *imapconn.Conn // of the same user, once the section asks for it
+	uidValidity string         // the last one that the first connection saw
+	modSeq      string         // the last HIGHESTMODSEQ
+	waiting     []string       // tags of pipelined commands that have no answer yet
+}
+
+// What may stand behind the name of a section.
+const (
+	notLoggedIn = "(not logged in)"
+	notStrict   = "(not strict)"
+)
+
+// play runs the whole script. The error says where the server did not answer.
+func (s *side) play(steps []step) ([]exchange, error) {
+	defer s.close()
+	var all []exchange
+	for i, st := range steps {
+		answer, err := s.step(st, i+1 < len(steps) && steps[i+1].kind == "P:")
+		if err != nil {
+			return all, fmt.Errorf("%s: %w\n%s", st, err, tail(s.transcript()))
+		}
+		s.remember(answer)
+		all = append(all, exchange{st, normalise(answer)})
+	}
+	return all, nil
+}
+
+func (s *side) step(st step, morePipelined bool) ([]string, error) {
+	text := strings.NewReplacer("$UIDVALIDITY", s.uidValidity, "$MODSEQ", s.modSeq).Replace(st.text)
+	switch st.kind {
+	case "===":
+		return s.section(text)
+	case "C:":
+		return do(s.first, text)
+	case "2:":
+		return s.onSecond(text)
+	case "P:":
+		return s.pipeline(text, morePipelined)
+	case ">":
+		return nil, s.first.Send(text)
+	}
+	return s.await(text)
+}
+
+// section begins anew: with connections of its own.
+func (s *side) section(name string) ([]string, error) {
+	s.close()
+	var err error
+	if s.first, err = s.dial(); err != nil {
+		return nil, err
+	}
+	s.first.Strict = !strings.HasSuffix(name, notStrict)
+	answer := []string{s.first.Greeting}
+	if strings.HasSuffix(name, notLoggedIn) {
+		return answer, nil
+	}
+	return answer, s.first.LogIn(private, password)
+}
+
+func (s *side) close() {
+	for _, c := range []*imapconn.Conn{s.first, s.second} {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+	s.first, s.second = nil, nil
+}
+
+func do(c *imapconn.Conn, command string) ([]string, error) {
+	untagged, tagged, err := c.Do(command)
+	return append(untagged, tagged), err
+}
+
+func (s *side) onSecond(command string) ([]string, error) {
+	if s.second == nil {
+		var err error
+		if s.second, err = s.dial(); err != nil {
+			return nil, err
+		}
+		s.second.Strict = true
+		if err := s.second.LogIn(private, password); err != nil {
+			return nil, err
+		}
+	}
+	return do(s.second, command)
+}
+
+// pipeline sends a command and, behind the last one of a row, waits for the
+// answers to all.
+func (s *side) pipeline(command string, more bool) ([]string, error) {
+	tag := fmt.Sprintf("p%d", len(s.waiting)+1)
+	s.waiting = append(s.waiting, tag)
+	if err := s.first.Send(tag + " " + command + "\r\n"); err != nil || more {
+		return nil, err
+	}
+	var all []string
+	for left := len(s.waiting); left > 0; {
+		response, err := s.first.Response()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, response)
+		if strings.HasPrefix(response, "p") {
+			left--
+		}
+	}
+	s.waiting = nil
+	return all, nil
+}
+
+// await reads until a response begins with these words, or until the end.
+func (s *side) await(words string) ([]string, error) {
+	var all []string
+	for {
+		response, err := s.first.Response()
+		if words == "end" && errors.Is(err, io.EOF) {
+			return append(all, "end"), nil
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, response)
+		if words != "end" && strings.HasPrefix(response, words) {
+			return all, nil
+		}
+	}
+}
+
+var (
+	seenUIDValidity = regexp.MustCompile(`\[UIDVALIDITY (\d+)\]`)
+	seenModSeq      = regexp.MustCompile(`\[HIGHESTMODSEQ (\d+)\]`)
+)
+
+// remember keeps what later steps name as $UIDVALIDITY and $MODSEQ.
+func (s *side) remember(answer []string) {
+	for _, response := range answer {
+		if found := seenUIDValidity.FindStringSubmatch(response); found != nil {
+			s.uidValidity = found[1]
+		}
+		if found := seenModSeq.FindStringSubmatch(response); found != nil {
+			s.modSeq = found[1]
+		}
+	}
+}
+
+func (s *side) transcript() string {
+	if s.first == nil {
+		return ""
+	}
+	return s.first.Transcript()
+}

@@ -1,0 +1,116 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// transparencyDir holds the script, the messages in it, and the differences
+// that are expected.
+const transparencyDir = "testdata/transparency"
+
+// step is one line of the script, whose format its head explains.
+type step struct {
+	section string
+	line    int
+	kind    string // "===" begins a section; "C:", "P:", "2:", ">", "<" as in the script
+	text    string // what is sent or waited for
+	shown   string // the same as it stands in the script
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%s (line %d): %s %s", s.section, s.line, s.kind, s.shown)
+}
+
+// isCommand says that a step counts as one command of the session.
+func (s step) isCommand() bool {
+	return s.kind == "C:" || s.kind == "P:" || s.kind == "2:" || s.kind == ">" && rawCommand.MatchString(s.text)
+}
+
+var rawCommand = regexp.MustCompile(`^[a-z]+\d* [A-Za-z]+.*`)
+
+// readScript reads the script and puts the literals in.
+func readScript(t testing.TB) []step {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(transparencyDir, "script.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := parseScript(string(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+func parseScript(content string) ([]step, error) {
+	var steps []step
+	section, number := "", 0
+	for line := range strings.Lines(content) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		kind, shown, _ := strings.Cut(line, " ")
+		if kind == "===" {
+			section = shown
+		}
+		s, err := parseStep(step{section: section, line: number, kind: kind, shown: shown})
+		if err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", "script.txt", number, err)
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+func parseStep(s step) (step, error) {
+	var err error
+	switch s.kind {
+	case "===", "<":
+		s.text = s.shown
+	case "C:", "P:", "2:":
+		s.text, err = withLiterals(s.shown)
+	case ">":
+		s.text, err = strconv.Unquote(s.shown)
+	default:
+		err = fmt.Errorf("%q begins no step", s.kind)
+	}
+	if err == nil && s.section == "" {
+		err = fmt.Errorf("a step before the first section")
+	}
+	return s, err
+}
+
+// literal is {"text"} or {@message}, with ~ before and + behind where the
+// literal is to be binary or not synchronizing.
+var literal = regexp.MustCompile(`\{("(?:[^"\\]|\\.)*"|@[a-z0-9-]+)(\+?)\}`)
+
+// withLiterals writes the literals of a command as they stand on the wire.
+func withLiterals(command string) (string, error) {
+	var failed error
+	text := literal.ReplaceAllStringFunc(command, func(found string) string {
+		parts := literal.FindStringSubmatch(found)
+		content, err := literalContent(parts[1])
+		if err != nil {
+			failed = err
+		}
+		return fmt.Sprintf("{%d%s}\r\n%s", len(content), parts[2], content)
+	})
+	return text, failed
+}
+
+func literalContent(word string) (string, error) {
+	name, isMessage := strings.CutPrefix(word, "@")
+	if !isMessage {
+		return strconv.Unquote(word)
+	}
+	content, err := os.ReadFile(filepath.Join(transparencyDir, "messages", name+".eml"))
+	return strings.ReplaceAll(string(content), "\n", "\r\n"), err
+}
