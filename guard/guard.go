@@ -34,6 +34,9 @@ type Guard struct {
 	mu     sync.Mutex
 	named  map[member.Mailbox]map[member.Name]bool // who is told apart; nil until the ledger was read
 	recent *arrivals
+
+	folders *openFolders
+	copies  *copies
 }
 
 // ErrTemporary is the error of whatever cannot be had or recorded now: the
@@ -41,7 +44,9 @@ type Guard struct {
 var ErrTemporary = errors.New("not possible for the moment")
 
 // New returns a guard.
-func New(o Options) *Guard { return &Guard{Options: o, recent: newArrivals()} }
+func New(o Options) *Guard {
+	return &Guard{Options: o, recent: newArrivals(), folders: newOpenFolders(), copies: newCopies(copiesKept)}
+}
 
 // Visitor is somebody who has logged in.
 type Visitor struct {

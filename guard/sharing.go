@@ -86,15 +86,23 @@ func newArrivals() *arrivals {
 	return &arrivals{seen: seen}
 }
 
-// arrive puts on record that somebody uses a mailbox which policy cannot
-// touch. The session does not wait for it, and does not fail with it: it
-// matters for `mailguard mailboxes` and for noticing a second member.
+// arrived reports whether somebody's use of a mailbox is on record, or about
+// to be.
+func (g *Guard) arrived(v Visitor) bool {
+	last, ok := g.recent.seen.Get(arrival{v.Mailbox, v.Member, v.Protocol})
+	return ok && g.Now().Sub(last) < arrivalsRenew
+}
+
+// arrive puts on record that somebody uses a mailbox. The session does not wait
+// for it, and does not fail with it: where policy cannot touch the mailbox it
+// matters for `mailguard mailboxes` and for noticing a second member. Over IMAP
+// a folder is opened without a write, and a failed one is tried again.
 func (g *Guard) arrive(v Visitor) {
-	key := arrival{v.Mailbox, v.Member, v.Protocol}
-	now := g.Now()
-	if last, ok := g.recent.seen.Get(key); ok && now.Sub(last) < arrivalsRenew {
+	if g.arrived(v) {
 		return
 	}
+	key := arrival{v.Mailbox, v.Member, v.Protocol}
+	now := g.Now()
 	g.recent.seen.Add(key, now)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), arrivalTimeout)

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -51,9 +53,16 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	return a.value(v), true
 }
 
+// noMessage is why a folder has no facts of a message: zero values in their
+// place would say of a full folder that it is small and that nobody wants it.
+const noMessage = "a whole folder is no message"
+
 func (a *activation) value(v *variable) ref.Val {
 	if a.opening && !a.knownAtOpening(v) {
 		return types.NewUnknown(0, nil)
+	}
+	if a.facts.Op.ofFolder() && strings.HasPrefix(v.name, "message.") {
+		return missing(v.name, noMessage)
 	}
 	if a.staleFlags && v.name == "message.flags" {
 		return types.WrapErr(&FactError{Fact: v.name, Why: "the flags were not read afresh", Stale: true})
@@ -76,6 +85,9 @@ func (a *activation) everyone(kept *answer, ask func(*Facts) (bool, string)) ref
 	}
 	if a.facts.Now.IsZero() {
 		return missing("now", "the time was not recorded")
+	}
+	if a.facts.Op.ofFolder() {
+		return missing("who is done with the message", noMessage)
 	}
 	if !kept.asked {
 		kept.asked = true

@@ -20,6 +20,10 @@ const (
 	IMAPRenameFolder Op = "imap.rename_folder"
 )
 
+// ofFolder reports whether a whole folder is what goes: there is no message to
+// have facts of.
+func (o Op) ofFolder() bool { return o == IMAPDeleteFolder || o == IMAPRenameFolder }
+
 // Facts are all that a verdict and a release condition may rest on: one
 // serialisable value. The guard fills it in, the ledger keeps it with the
 // decision, and the same function reads it again to explain or to replay.

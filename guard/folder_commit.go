@@ -1,0 +1,145 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mailguard/ledger"
+	"mailguard/message"
+)
+
+// maxPending bounds what a session keeps while it cannot be recorded, of each
+// kind. What is beyond it is lost: a release waits longer.
+const maxPending = 10_000
+
+var errNotOpen = errors.New("the folder was closed")
+
+func (r FolderRuling) onRecord() ledger.FolderDecision {
+	return ledger.FolderDecision{
+		Seen: r.Seen, Verdict: r.Decision.Verdict, Rule: r.Decision.Rule, Outcome: r.Outcome, Facts: r.Facts,
+	}
+}
+
+// Fetched notes that the member got a whole message: its size in octets, 0 not
+// known, and its fingerprint, nil if none was taken. It goes on record with the
+// next Save or Commit.
+func (f *Folder) Fetched(uid message.UID, size int64, at time.Time, fingerprint *message.Fingerprint) {
+	if len(f.fetches) < maxPending {
+		f.fetches = append(f.fetches, ledger.FolderFetch{UID: uid, Size: size, At: at, Fingerprint: fingerprint})
+	}
+}
+
+// Pending is how many things wait for Save. That the member uses the mailbox
+// is one of them, from time to time.
+func (f *Folder) Pending() int {
+	n := len(f.fetches) + len(f.audit)
+	if !f.guard.arrived(f.visitor) {
+		n++
+	}
+	return n
+}
+
+// Save puts on record what was fetched and refused. If it fails, all of that
+// waits for the next one.
+func (f *Folder) Save(ctx context.Context) error {
+	f.guard.arrive(f.visitor)
+	if len(f.fetches)+len(f.audit) == 0 {
+		return nil
+	}
+	_, err := f.record(ctx, nil)
+	return err
+}
+
+// Commit puts deletions on record, all in one transaction: the allowed ones are
+// claimed, the refused and accepted ones lose their mark. Only when Commit has
+// returned nil may anything be removed upstream, and only the messages that it
+// names, in ascending order; what is allowed and not named is being removed by
+// another session, or was pinned. Tell Settle what became of them. The error
+// wraps ErrTemporary: nothing was recorded, nothing may be removed. In observe
+// mode nothing depends on Commit, and there is no error.
+func (f *Folder) Commit(ctx context.Context, rulings []FolderRuling) (remove []message.UID, err error) {
+	if len(rulings) == 0 {
+		return nil, nil
+	}
+	if f.blind != nil && !f.watching {
+		return nil, f.blind
+	}
+	if f.member == nil && !f.watching {
+		return nil, fmt.Errorf("%w: %w", ErrTemporary, errNotOpen)
+	}
+	remove, err = f.record(ctx, rulings)
+	switch {
+	case err == nil:
+		f.guard.copies.forget(f.visitor.Mailbox, f.key, remove)
+		return remove, nil
+	case f.watching:
+		f.warn(err, "observed deletions not recorded")
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrTemporary, err)
+	}
+}
+
+// record writes rulings, and what waits, to the ledger.
+func (f *Folder) record(ctx context.Context, rulings []FolderRuling) (claimed []message.UID, err error) {
+	r := ledger.FolderRecord{At: f.guard.Now(), Decisions: slices.Clone(f.audit), Fetches: f.fetches}
+	for _, ruling := range rulings {
+		if ruling.stays() { // on record since Decide
+			r.Unmark = append(r.Unmark, ruling.Seen.UID)
+			continue
+		}
+		r.Decisions = append(r.Decisions, ruling.onRecord())
+	}
+	write := func() error {
+		claimed, err = f.guard.Ledger.RecordFolder(ctx, f.visit(r.At), f.key, r)
+		return err
+	}
+	if f.member == nil {
+		err = write()
+	} else {
+		err = f.guard.folders.write(ctx, f, r.Unmark, write)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.audit, f.fetches = nil, nil
+	for _, uid := range claimed {
+		f.claims[uid] = r.At
+	}
+	slices.Sort(claimed)
+	return claimed, nil
+}
+
+// Settle says of messages that were claimed, or marked, whether they are there:
+// of those that Commit named once the upstream has answered, and at SELECT of
+// those that Unsettled and Marks name. Marks on what is gone end. What is there
+// keeps its mark and may be deleted again: at once if its removal was this
+// session's, and else once it cannot be under way any more. Of what is not
+// known, say nothing. If it fails, a later look settles the same.
+func (f *Folder) Settle(ctx context.Context, gone, there []message.UID) error {
+	g := f.guard
+	own := make(map[message.UID]time.Time)
+	for _, uid := range there {
+		if at, ok := f.claims[uid]; ok {
+			own[uid] = at
+		}
+	}
+	err := g.Ledger.SettleFolder(ctx, f.visitor.Mailbox, f.key, ledger.Settlement{At: g.Now(), Gone: gone, There: there, Own: own})
+	if err != nil {
+		f.warn(err, "what became of deletions is not recorded")
+		return err
+	}
+	for _, uid := range slices.Concat(gone, there) {
+		delete(f.claims, uid)
+	}
+	g.folders.gone(f.place(), gone)
+	g.copies.forget(f.visitor.Mailbox, f.key, gone)
+	return nil
+}
+
+func (f *Folder) warn(err error, what string) {
+	f.guard.Log.Warn().Err(err).Str("mailbox", string(f.visitor.Mailbox)).Str("folder", f.opened.Name).Msg(what)
+}
