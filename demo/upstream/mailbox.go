@@ -1,94 +1,147 @@
 package upstream
 
 import (
-	"bytes"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
-// uidValidity is the same for all mailboxes: they live as long as the server.
+// uidValidity is the INBOX's in all mailboxes: they live as long as the
+// server. Folders made later have higher ones.
 const uidValidity = 0x6b039c95
+
+// inboxName is the INBOX's name; RFC 9051, 5.1 compares it in any case.
+const inboxName = "INBOX"
+
+// allRights are the owner's (RFC 4314, 2.1).
+const allRights = "lrwstipekxa"
 
 // mailbox is one user's mail.
 type mailbox struct {
+	owner    string
 	password string
+	inbox    *folder
 
-	mu       sync.Mutex
-	messages []*message
-	nextUID  int
+	mu         sync.Mutex
+	folders    map[string]*folder // the INBOX too
+	subscribed map[string]bool    // by the name that clients use
+	rights     map[string]string  // by user; the owner has all if they are not here
+	special    bool               // the folders with a special use were made
+	validity   uint32             // of the folder made last
 }
 
-// message is one message. It does not change.
-type message struct {
-	uid    int
-	size   int64  // octets as stored
-	wire   []byte // with dots stuffed and the terminator behind it, ready to be sent
-	header int    // how much of wire is the header block, the empty line included
+func newMailbox(owner, password string) *mailbox {
+	b := &mailbox{owner: owner, password: password, subscribed: make(map[string]bool), rights: make(map[string]string), validity: uidValidity}
+	b.inbox = newFolder(b, inboxName, "", uidValidity)
+	b.folders = map[string]*folder{inboxName: b.inbox}
+	return b
+}
+
+// makeSpecial makes the folders with a special use, once.
+func (b *mailbox) makeSpecial() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.special {
+		return
+	}
+	b.special = true
+	for _, name := range []string{"Archive", "Drafts", "Junk", "Sent", "Trash"} {
+		if b.folders[name] == nil {
+			b.make(name, `\`+name)
+		}
+	}
+}
+
+// make makes a folder. The lock is held.
+func (b *mailbox) make(name, use string) {
+	b.validity++
+	b.folders[name] = newFolder(b, name, use, b.validity)
+}
+
+// create makes a folder, or says no: there is one.
+func (b *mailbox) create(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.folders[name] != nil {
+		return false
+	}
+	b.make(name, "")
+	return true
+}
+
+// destroy takes a folder away and returns what was in it; no if there is none.
+func (b *mailbox) destroy(name string) ([]*message, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.folders[name]
+	if f == nil {
+		return nil, false
+	}
+	delete(b.folders, name)
+	f.gone = true
+	for _, m := range f.messages {
+		m.gone.Store(true)
+	}
+	f.changed()
+	return f.messages, true
+}
+
+// rename gives a folder and those below it another name.
+func (b *mailbox) rename(from, to string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Collect(maps.Keys(b.folders)) {
+		if rest, below := strings.CutPrefix(name, from); below && (rest == "" || rest[0] == '/') {
+			f := b.folders[name]
+			delete(b.folders, name)
+			f.name = to + rest
+			b.folders[f.name] = f
+		}
+	}
+}
+
+// folder finds one by its name, "/" between levels; nil is none.
+func (b *mailbox) folder(name string) *folder {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.folders[name]
+}
+
+// names lists the folders in order, the INBOX first.
+func (b *mailbox) names() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	names := slices.Sorted(maps.Keys(b.folders))
+	i := slices.Index(names, inboxName)
+	return append([]string{inboxName}, slices.Delete(names, i, i+1)...)
+}
+
+// rightsOf are what a user may do here.
+func (b *mailbox) rightsOf(user string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if rights, set := b.rights[user]; set || user != b.owner {
+		return rights
+	}
+	return allRights
 }
 
 // deliver stores a message.
-func (b *mailbox) deliver(text []byte) {
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
-	m := &message{size: int64(len(text)), wire: stuff(text)}
-	m.header = len(m.wire) - len(".\r\n")
-	if i := bytes.Index(m.wire, []byte("\r\n\r\n")); i >= 0 {
-		m.header = i + len("\r\n\r\n")
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	m.uid = b.nextUID
-	b.nextUID++
-	b.messages = append(b.messages, m)
+func (b *mailbox) deliver(octets []byte) {
+	b.inbox.add([]draftMessage{{text: newText(clone(octets)), date: time.Now(), flags: change{mode: '='}}})
 }
 
-// stuff is RFC 1939, 3: a dot in front of a line that begins with one.
-func stuff(text []byte) []byte {
-	wire := make([]byte, 0, len(text)+16)
-	if bytes.HasPrefix(text, []byte(".")) {
-		wire = append(wire, '.')
-	}
-	wire = append(wire, bytes.ReplaceAll(text, []byte("\r\n."), []byte("\r\n.."))...)
-	if !bytes.HasSuffix(wire, []byte("\r\n")) {
-		wire = append(wire, "\r\n"...)
-	}
-	return append(wire, ".\r\n"...)
-}
-
-// top returns the header and n lines of the body, ready to be sent.
-func (m *message) top(n int) []byte {
-	end := m.header
-	last := len(m.wire) - len(".\r\n")
-	for ; n > 0 && end < last; n-- {
-		end += bytes.IndexByte(m.wire[end:last], '\n') + 1
-	}
-	return append(slices.Clone(m.wire[:end]), ".\r\n"...)
-}
-
-// snapshot is what a session sees.
-func (b *mailbox) snapshot() []*message {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.messages)
-}
-
-func (b *mailbox) has(m *message) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Contains(b.messages, m)
-}
-
-// remove deletes messages for good.
-func (b *mailbox) remove(gone map[*message]bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.messages = slices.DeleteFunc(b.messages, func(m *message) bool { return gone[m] })
+// clone leaves the room that newText likes.
+func clone(octets []byte) []byte {
+	return append(make([]byte, 0, len(octets)+spare), octets...)
 }
 
 func (s *Server) uniqueID(m *message) string {
 	if s.UniqueID != nil {
-		return s.UniqueID(m.uid)
+		return s.UniqueID(int(m.uid))
 	}
 	return fmt.Sprintf("%08x%08x", m.uid, uidValidity)
 }

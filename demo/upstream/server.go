@@ -24,18 +24,34 @@ type Options struct {
 	UniqueID func(uid int) string
 
 	// Hook is called before each command, in the session's goroutine. What it
-	// returns replaces or surrounds the command. Nil: nothing.
+	// returns replaces or surrounds the command. Nil: nothing. An IMAP command
+	// comes without its tag and as far as its first line goes: where a literal
+	// follows, "{5}" is the end of it, and the literal was not asked for yet.
 	Hook func(user, command string) Action
+
+	// IMAP are the options of the IMAP side.
+	IMAP IMAPOptions
 }
 
-// Action is what a hook does to a command.
+// Action is what a hook does to a command. In IMAP the text of Answer, Before
+// and After may hold several lines, parted by CRLF, and "{tag}" in it is the
+// command's tag.
 type Action struct {
 	Answer      string // answer this instead of running the command; "" runs it
 	CloseBefore bool   // lose the connection, the command is not run
 	CloseAfter  bool   // run the command, lose the connection instead of answering
+
+	// IMAP only.
+	Silent bool   // never answer; the command is not run, the session goes on
+	Before string // lines in front of the answer
+	After  string // lines behind the answer
+	Refuse string // instead of a continuation: the tagged answer, such as "NO not now"
+	Pieces int    // write the answer in pieces of so many octets
+	Cut    int    // lose the connection after so many octets of the answer
 }
 
-// Server is a POP3 server. Its methods may be called from any goroutine.
+// Server is a POP3 and IMAP server. Its methods may be called from any
+// goroutine.
 type Server struct {
 	Options
 
@@ -46,6 +62,8 @@ type Server struct {
 	closed    bool
 	received  []string // every command line of every session, passwords left out
 	clients   []string // what XCLIENT said
+	removed   []Removal
+	count     int // of the sessions so far
 	sessions  sync.WaitGroup
 }
 
@@ -58,29 +76,12 @@ func New() *Server {
 func (s *Server) AddUser(name, password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mailboxes[name] = &mailbox{password: password, nextUID: 1}
+	s.mailboxes[name] = newMailbox(name, password)
 }
 
 // Deliver puts a message into a user's mailbox. Line ends become CRLF.
 func (s *Server) Deliver(user string, message []byte) {
 	s.mailbox(user).deliver(message)
-}
-
-// Remove takes messages away past every session, as an administrator would.
-func (s *Server) Remove(user string, uniqueIDs ...string) {
-	b := s.mailbox(user)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.messages = slices.DeleteFunc(b.messages, func(m *message) bool { return slices.Contains(uniqueIDs, s.uniqueID(m)) })
-}
-
-// UniqueIDs lists what is in a user's mailbox.
-func (s *Server) UniqueIDs(user string) []string {
-	var ids []string
-	for _, m := range s.mailbox(user).snapshot() {
-		ids = append(ids, s.uniqueID(m))
-	}
-	return ids
 }
 
 // Received lists the command lines that reached the server, in order.
@@ -99,12 +100,18 @@ func (s *Server) Clients() []string {
 
 func (s *Server) mailbox(user string) *mailbox {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.mailboxes[user]
+	b := s.mailboxes[user]
+	s.mu.Unlock()
+	if b != nil && s.IMAP.SpecialFolders {
+		b.makeSpecial()
+	}
+	return b
 }
 
-// Serve takes connections until Close; then it returns nil.
-func (s *Server) Serve(l net.Listener) error {
+// Serve takes POP3 connections until Close; then it returns nil.
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, s.ServeConn) }
+
+func (s *Server) serve(l net.Listener, serveConn func(net.Conn)) error {
 	s.mu.Lock()
 	s.listeners = append(s.listeners, l)
 	closed := s.closed
@@ -120,11 +127,11 @@ func (s *Server) Serve(l net.Listener) error {
 		if err != nil {
 			return err
 		}
-		go s.ServeConn(conn)
+		go serveConn(conn)
 	}
 }
 
-// ServeConn serves one connection to its end, and closes it.
+// ServeConn serves one POP3 connection to its end, and closes it.
 func (s *Server) ServeConn(conn net.Conn) {
 	if !s.add(conn) {
 		conn.Close()
@@ -132,6 +139,14 @@ func (s *Server) ServeConn(conn net.Conn) {
 	}
 	defer s.remove(conn)
 	newSession(s, conn).run()
+}
+
+// nextSession numbers the sessions of both protocols from 1.
+func (s *Server) nextSession() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
+	return s.count
 }
 
 func (s *Server) add(conn net.Conn) bool {

@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// session is one client's session.
+// session is one client's POP3 session.
 type session struct {
 	*Server
 
+	id   int // see Removal.Session
 	conn net.Conn
 	r    *bufio.Reader
 	w    *bufio.Writer
@@ -28,7 +29,7 @@ type session struct {
 const bufferSize = 32 << 10
 
 func newSession(s *Server, conn net.Conn) *session {
-	return &session{Server: s, conn: conn, r: bufio.NewReader(conn), w: bufio.NewWriterSize(conn, bufferSize), deleted: make(map[*message]bool)}
+	return &session{Server: s, id: s.nextSession(), conn: conn, r: bufio.NewReader(conn), w: bufio.NewWriterSize(conn, bufferSize), deleted: make(map[*message]bool)}
 }
 
 func (s *session) run() {
@@ -199,7 +200,7 @@ func (s *session) logIn(user, password string) {
 		s.say("-ERR [IN-USE] Mailbox is locked by another POP3 session.")
 		s.over = true
 	default:
-		s.user, s.box, s.drop = user, box, box.snapshot()
+		s.user, s.box, s.drop = user, box, box.inbox.snapshot()
 		s.say("+OK Logged in.")
 	}
 }
@@ -218,10 +219,10 @@ func (s *session) after(verb, rest string) {
 		s.capa()
 	case "STAT":
 		count, octets := 0, int64(0)
-		s.each(func(_ int, m *message) { count++; octets += m.size })
+		s.each(func(_ int, m *message) { count++; octets += m.size() })
 		s.say(fmt.Sprintf("+OK %d %d", count, octets))
 	case "LIST":
-		s.list(rest, func(m *message) string { return strconv.FormatInt(m.size, 10) })
+		s.list(rest, func(m *message) string { return strconv.FormatInt(m.size(), 10) })
 	case "UIDL":
 		if s.NoUIDL {
 			s.say("-ERR Unknown command: UIDL")
@@ -241,12 +242,18 @@ func (s *session) after(verb, rest string) {
 	case "NOOP":
 		s.say("+OK")
 	case "QUIT":
-		s.box.remove(s.deleted)
+		s.update()
 		s.say("+OK Logging out.")
 		s.over = true
 	default:
 		s.say("-ERR Unknown command: " + verb)
 	}
+}
+
+// update removes what the client marked (RFC 1939, 6).
+func (s *session) update() {
+	gone := s.box.inbox.expunge(func(m *message) bool { return s.deleted[m] })
+	s.record(s.box.inbox, gone, Removal{User: s.user, Session: s.id, Command: "QUIT"})
 }
 
 func (s *session) each(f func(n int, m *message)) {
@@ -285,12 +292,12 @@ func (s *session) retrieve(verb, rest string) {
 	if m == nil {
 		return
 	}
-	if !s.box.has(m) {
+	if m.gone.Load() {
 		s.say("-ERR Message " + number + " expunged.")
 		return
 	}
 	if verb == "RETR" {
-		s.say(fmt.Sprintf("+OK %d octets", m.size))
+		s.say(fmt.Sprintf("+OK %d octets", m.size()))
 		_, _ = s.w.Write(m.wire)
 		return
 	}

@@ -1,0 +1,108 @@
+package upstream
+
+import (
+	"fmt"
+	"strings"
+)
+
+// cmdSelect is SELECT and EXAMINE. Whatever comes of it, no folder stays open
+// (RFC 9051, 6.3.2).
+func (s *imapSession) cmdSelect(c *command) string {
+	if s.open != nil {
+		s.say("* OK [CLOSED] Previous mailbox closed.")
+		s.open = nil
+	}
+	if len(c.args) == 0 || !c.args[0].word() {
+		return c.bad("Invalid arguments")
+	}
+	f, problem := s.find(c.args[0].text)
+	if problem != "" {
+		return "NO " + problem
+	}
+	rights := f.box.rightsOf(s.user)
+	if !strings.Contains(rights, "r") {
+		return "NO [NOPERM] Permission denied."
+	}
+	s.open = &view{folder: f, rights: rights, readOnly: c.name == "EXAMINE"}
+	s.open.update(true)
+	s.describe()
+	if s.open.readOnly {
+		return "OK [READ-ONLY] Examine completed."
+	}
+	return "OK [READ-WRITE] Select completed."
+}
+
+// describe tells about the folder that was opened (RFC 3501, 6.3.1).
+func (s *imapSession) describe() {
+	v, f := s.open, s.open.folder
+	f.box.mu.Lock()
+	keywords, uidNext := f.keywords[:v.keywords:v.keywords], f.uidNext
+	f.box.mu.Unlock()
+	s.sayFlags(keywords, v.readOnly)
+	s.say(fmt.Sprintf("* %d EXISTS", len(v.entries)))
+	s.say(fmt.Sprintf("* %d RECENT", v.counted))
+	for i, e := range v.entries {
+		if !e.told.has(seen) && !s.IMAP.NoUnseen {
+			s.say(fmt.Sprintf("* OK [UNSEEN %d] First unseen.", i+1))
+			break
+		}
+	}
+	s.say(fmt.Sprintf("* OK [UIDVALIDITY %d] UIDs valid", f.uidValidity))
+	if !s.IMAP.NoUIDNext {
+		s.say(fmt.Sprintf("* OK [UIDNEXT %d] Predicted next UID", uidNext))
+	}
+}
+
+func (s *imapSession) cmdClose(c *command) string {
+	s.expunge(c, func(*message) bool { return true })
+	s.open = nil
+	return "OK Close completed."
+}
+
+func (s *imapSession) cmdUnselect(*command) string {
+	s.open = nil
+	return "OK Unselect completed."
+}
+
+// cmdExpunge is EXPUNGE and UID EXPUNGE. The news tell what went.
+func (s *imapSession) cmdExpunge(c *command) string {
+	which := func(*message) bool { return true }
+	if c.uid {
+		if len(c.args) == 0 || !c.args[0].word() {
+			return c.bad("Missing arguments")
+		}
+		set, ok := parseSet(c.args[0].text)
+		if !ok {
+			return c.bad("Invalid uidset")
+		}
+		which = s.open.has(set)
+	}
+	s.expunge(c, which)
+	return "OK Expunge completed."
+}
+
+// has tells which messages of the view are in a UID set.
+func (v *view) has(set set) func(*message) bool {
+	numbers, _ := v.numbers(set, true)
+	in := make(map[*message]bool, len(numbers))
+	for _, m := range v.messages(numbers) {
+		in[m] = true
+	}
+	return func(m *message) bool { return in[m] }
+}
+
+// expunge removes what has \Deleted and is in which, as far as this session
+// may. Like Dovecot it says nothing where it may not.
+func (s *imapSession) expunge(c *command, which func(*message) bool) {
+	v := s.open
+	if v.readOnly || !strings.Contains(v.rights, "e") {
+		return
+	}
+	gone := v.folder.expunge(func(m *message) bool { return m.flags.Load().has(deleted) && which(m) })
+	s.record(v.folder, gone, s.by(c))
+}
+
+// by says who removes something.
+func (s *imapSession) by(c *command) Removal {
+	return Removal{User: s.user, Session: s.id, Command: c.shown}
+}
