@@ -57,7 +57,9 @@ func (f *Folder) Save(ctx context.Context) error {
 // claimed, the refused and accepted ones lose their mark. Only when Commit has
 // returned nil may anything be removed upstream, and only the messages that it
 // names, in ascending order; what is allowed and not named is being removed by
-// another session, or was pinned. Tell Settle what became of them. The error
+// another session, or was pinned. The removal must be over, or never begin,
+// within ten minutes: after fifteen others may do what is done to a message that
+// nobody removes. Tell Settle what became of them. The error
 // wraps ErrTemporary: nothing was recorded, nothing may be removed. In observe
 // mode nothing depends on Commit, and there is no error.
 func (f *Folder) Commit(ctx context.Context, rulings []FolderRuling) (remove []message.UID, err error) {

@@ -121,7 +121,7 @@ func (o *openFolders) change(ctx context.Context, f *Folder, add, remove []messa
 }
 
 func (o *openFolders) changeInTurn(f *Folder, add, remove []message.UID, write func() error) ([]func(), error) {
-	if now := o.marks(f); slices.Equal(changed(now, add, remove), now) {
+	if now := o.marks(f); slices.Equal(after(now, add, remove), now) {
 		return nil, nil
 	}
 	if err := write(); err != nil {
@@ -150,13 +150,13 @@ func (o *openFolders) write(ctx context.Context, f *Folder, remove []message.UID
 func (o *openFolders) apply(f *Folder, add, remove []message.UID) []func() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	before, after := f.member.marks, changed(f.member.marks, add, remove)
+	before, marks := f.member.marks, after(f.member.marks, add, remove)
 	if slices.Equal(f.shown, before) { // mostly so: then all sessions share one list
-		f.shown = after
+		f.shown = marks
 	} else {
-		f.shown = changed(f.shown, add, remove)
+		f.shown = after(f.shown, add, remove)
 	}
-	return f.member.replace(after)
+	return f.member.replace(marks)
 }
 
 // replace changes the marks and returns how to tell the sessions that do not
@@ -188,12 +188,12 @@ func (o *openFolders) gone(place openFolder, gone []message.UID) {
 	defer o.mu.Unlock()
 	for _, m := range o.open[place] {
 		before := m.marks
-		m.marks = changed(before, nil, gone)
+		m.marks = after(before, nil, gone)
 		for f := range m.sessions {
 			if slices.Equal(f.shown, before) {
 				f.shown = m.marks
 			} else {
-				f.shown = changed(f.shown, nil, gone)
+				f.shown = after(f.shown, nil, gone)
 			}
 		}
 	}
@@ -211,28 +211,4 @@ func (o *openFolders) changes(f *Folder) (marked, unmarked []message.UID) {
 	before, now := f.shown, f.member.marks
 	f.shown = now
 	return without(now, before), without(before, now)
-}
-
-// changed are the marks after a change, in ascending order.
-func changed(marks, add, remove []message.UID) []message.UID {
-	after := slices.Concat(marks, add)
-	slices.Sort(after)
-	taken := slices.Clone(remove)
-	slices.Sort(taken)
-	return without(slices.Compact(after), taken)
-}
-
-// without are the UIDs of one list which are not in the other. Both are in
-// ascending order.
-func without(list, other []message.UID) []message.UID {
-	var left []message.UID
-	for _, uid := range list {
-		for len(other) > 0 && other[0] < uid {
-			other = other[1:]
-		}
-		if len(other) == 0 || other[0] != uid {
-			left = append(left, uid)
-		}
-	}
-	return left
 }

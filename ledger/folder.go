@@ -38,6 +38,8 @@ func (l *Ledger) OpenFolder(ctx context.Context, v Visit, key FolderKey) (*Folde
 			WHERE member_id = ? AND folder = ? AND uid_validity = ? ORDER BY uid`, w.member, key.Name, key.UIDValidity); err != nil {
 			return err
 		}
+		// The signs make SQLite take the index of what is unsettled, which is
+		// nearly empty, and not the one of all that the folder holds.
 		f.Unsettled, err = uids(ctx, q, `SELECT uid FROM messages
 			WHERE mailbox_id = ? AND folder = ? AND claimed_at IS NOT NULL AND gone_at IS NULL
 				AND +uid_validity = ? AND +uid IS NOT NULL`, w.mailbox, key.Name, key.UIDValidity)

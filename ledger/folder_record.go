@@ -93,8 +93,9 @@ func (f *folderRecorder) write(ctx context.Context, r FolderRecord) (claimed []m
 	return claimed, nil
 }
 
-// row returns the row of a message, which it makes or completes.
-func (f *folderRecorder) row(ctx context.Context, m message.Seen, print *message.Fingerprint, at time.Time) (id message.ID, err error) {
+// row returns the row of a message, which it makes or completes, and since when
+// the message is gone or its removal is claimed, if so.
+func (f *folderRecorder) row(ctx context.Context, m message.Seen, print *message.Fingerprint, at time.Time) (id message.ID, removed sql.NullInt64, err error) {
 	var fingerprint []byte
 	if print != nil {
 		fingerprint = print[:]
@@ -103,14 +104,15 @@ func (f *folderRecorder) row(ctx context.Context, m message.Seen, print *message
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (mailbox_id, folder, uid_validity, uid) WHERE uid IS NOT NULL DO UPDATE SET
 			size = coalesce(size, excluded.size), internal_date = coalesce(internal_date, excluded.internal_date),
-			fingerprint = coalesce(fingerprint, excluded.fingerprint) RETURNING id`,
+			fingerprint = coalesce(fingerprint, excluded.fingerprint)
+		RETURNING id, coalesce(gone_at, claimed_at)`,
 		f.visitor.mailbox, f.key.Name, f.key.UIDValidity, m.UID, sql.NullInt64{Int64: m.Size, Valid: m.Size > 0},
-		nullMillis(m.InternalDate), fingerprint, millis(at)).Scan(&id)
-	return id, err
+		nullMillis(m.InternalDate), fingerprint, millis(at)).Scan(&id, &removed)
+	return id, removed, err
 }
 
 func (f *folderRecorder) fetch(ctx context.Context, g FolderFetch) error {
-	id, err := f.row(ctx, message.Seen{UID: g.UID, Size: g.Size}, g.Fingerprint, g.At)
+	id, _, err := f.row(ctx, message.Seen{UID: g.UID, Size: g.Size}, g.Fingerprint, g.At)
 	if err != nil {
 		return err
 	}
@@ -119,12 +121,14 @@ func (f *folderRecorder) fetch(ctx context.Context, g FolderFetch) error {
 
 // decision reports whether the message was claimed: it may be removed.
 func (f *folderRecorder) decision(ctx context.Context, d FolderDecision) (bool, error) {
-	id, err := f.row(ctx, d.Seen, nil, f.at)
+	id, removed, err := f.row(ctx, d.Seen, nil, f.at)
 	if err != nil {
 		return false, err
 	}
-	if err := reappear(ctx, f.tx, id, f.at); err != nil {
-		return false, err
+	if removed.Valid && fromMillis(removed.Int64).Before(f.at.Add(-claimLasts)) {
+		if err := reappear(ctx, f.tx, id); err != nil {
+			return false, err
+		}
 	}
 	on := Decision{Message: id, Verdict: d.Verdict, Rule: d.Rule, Outcome: d.Outcome, Facts: d.Facts}
 	claimed, err := f.claim(ctx, &on)
@@ -164,17 +168,12 @@ func (f *folderRecorder) claim(ctx context.Context, d *Decision) (bool, error) {
 // reappear corrects the row of a message that was seen at a time when it
 // should long have been gone: its removal did not happen, or the upstream was
 // restored from its backup.
-func reappear(ctx context.Context, tx execer, id message.ID, seen time.Time) error {
-	before := millis(seen.Add(-claimLasts))
-	result, err := tx.ExecContext(ctx, `UPDATE messages SET claimed_at = NULL, claimed_how = NULL, gone_at = NULL, gone_how = NULL
-		WHERE id = ? AND coalesce(gone_at, claimed_at) < ?`, id, before)
-	if err != nil {
-		return err
+func reappear(ctx context.Context, tx execer, id message.ID) error {
+	_, err := tx.ExecContext(ctx, `UPDATE messages SET claimed_at = NULL, claimed_how = NULL, gone_at = NULL, gone_how = NULL
+		WHERE id = ?`, id)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "DELETE FROM deletions WHERE message_id = ? AND "+notCarriedOut, id)
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM deletions WHERE message_id = ? AND "+notCarriedOut, id)
 	return err
 }
 

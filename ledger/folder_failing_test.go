@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mailguard/member"
+	"mailguard/message"
+	"mailguard/policy"
+)
+
+// dump is all that the ledger says of messages and members.
+func (f *fixture) dump() string {
+	f.tb.Helper()
+	var all strings.Builder
+	for _, table := range []string{"mailboxes", "members", "uses", "messages", "fetches", "deletions", "decisions", "marks"} {
+		err := f.reading(func(q querier) error {
+			return each(f.tb.Context(), q, func(rows *sql.Rows) error {
+				columns, err := rows.Columns()
+				row := make([]any, len(columns))
+				for i := range row {
+					row[i] = new(any)
+				}
+				if err == nil {
+					err = rows.Scan(row...)
+				}
+				fmt.Fprint(&all, table)
+				for _, value := range row {
+					fmt.Fprintf(&all, " %v", *value.(*any))
+				}
+				fmt.Fprintln(&all)
+				return err
+			}, "SELECT * FROM "+table)
+		})
+		if err != nil {
+			f.tb.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
+// A write that fails anywhere within a call leaves nothing of the call behind,
+// and does not stand in the way of the next.
+func TestAFaultAnywhere(t *testing.T) {
+	record := func(f *fixture) error {
+		v := f.visitIMAP("dave")
+		r := FolderRecord{
+			At: v.At, Unmark: []message.UID{7}, Fetches: []FolderFetch{{UID: 8, At: v.At, Fingerprint: fingerprint(8)}},
+			Decisions: append(folderDecisions(policy.Allowed, 5, 6), folderDecisions(policy.Refused, 7)...),
+		}
+		claimed, err := f.RecordFolder(f.tb.Context(), v, inbox, r)
+		if err != nil && claimed != nil {
+			f.tb.Errorf("claimed %v, and failed", claimed)
+		}
+		return err
+	}
+	for _, test := range []struct {
+		name   string
+		faults string // table and event, where the call writes
+		call   func(f *fixture) error
+	}{
+		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, marks DELETE", record},
+		{"Mark", "uses INSERT, marks INSERT, marks DELETE", func(f *fixture) error {
+			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), inbox, []message.UID{10}, []message.UID{7})
+		}},
+		{"Mark in a new folder", "marks INSERT, marks DELETE", func(f *fixture) error {
+			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
+		}},
+		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE", func(f *fixture) error {
+			return f.SettleFolder(f.tb.Context(), box, inbox, Settlement{
+				At: f.clock.pass(claimLasts + time.Minute), Gone: []message.UID{7}, There: []message.UID{9},
+			})
+		}},
+		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE", func(f *fixture) error {
+			return f.RenameFolder(f.tb.Context(), box, "a", "b")
+		}},
+		{"Audit", "uses INSERT, decisions INSERT", func(f *fixture) error {
+			return f.Audit(f.tb.Context(), f.visitIMAP("bob"), Decision{Outcome: policy.Allowed, Facts: &policy.Facts{}}, f.clock.Now())
+		}},
+	} {
+		for fault := range strings.SplitSeq(test.faults, ", ") {
+			t.Run(test.name+", "+fault, func(t *testing.T) {
+				f := newFixture(t)
+				f.expunge("bob", policy.Refused, 5)
+				f.expunge("bob", policy.Allowed, 9)
+				for _, key := range []FolderKey{inbox, {"a", 7}, {"b", 7}} {
+					f.mark("alice", key, []message.UID{5, 7}, nil)
+				}
+				if !strings.HasPrefix(fault, "members") {
+					f.mark("dave", inbox, []message.UID{7}, nil)
+				}
+				f.recordIn("bob", FolderKey{"a", 7}, FolderRecord{Decisions: folderDecisions(policy.Refused, 1)})
+				table, event, _ := strings.Cut(fault, " ")
+				f.exec(fmt.Sprintf("CREATE TRIGGER fault BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, 'fault'); END", event, table))
+				before := f.dump()
+				if err := test.call(f); err == nil || !strings.Contains(err.Error(), "fault") {
+					t.Fatalf("it does not fail: %v", err)
+				}
+				if after := f.dump(); after != before {
+					t.Errorf("it leaves something behind:\n%s\nbefore:\n%s", after, before)
+				}
+				f.exec("DROP TRIGGER fault")
+				if err := test.call(f); err != nil {
+					t.Errorf("the next fails too: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// What is known of messages over IMAP changes nothing of what is known over
+// POP3.
+func TestPOP3RowsAreUntouched(t *testing.T) {
+	f := newFixture(t)
+	s := f.enter("alice", mail("a", 100), mail("b", 100))
+	s.fetch(s.IDs[0], fingerprint(1))
+	s.dele(policy.Deferred, s.IDs[1])
+	before := []*Held{f.found(s.IDs[0]), f.found(s.IDs[1])}
+	same := func(when string) {
+		t.Helper()
+		for i, id := range s.IDs {
+			if now := fmt.Sprintf("%+v", *f.found(id)); now != fmt.Sprintf("%+v", *before[i]) {
+				t.Errorf("%s: %s\nbefore: %+v", when, now, *before[i])
+			}
+		}
+	}
+	// The same messages, by size and fingerprint, in the same folder.
+	at := f.clock.pass(time.Second)
+	f.recordIn("alice", inbox, FolderRecord{Fetches: []FolderFetch{{UID: 2, Size: 100, At: at, Fingerprint: fingerprint(1)}}})
+	f.recordIn("bob", inbox, FolderRecord{Fetches: []FolderFetch{{UID: 1, Size: 100, At: at, Fingerprint: fingerprint(1)}}})
+	same("fetched over IMAP")
+	f.expunge("bob", policy.Allowed, 1)
+	f.expunge("alice", policy.Deferred, 2)
+	f.settle(Settlement{Gone: []message.UID{1}, There: []message.UID{2}})
+	same("deleted over IMAP")
+	later := f.enter("alice", mail("a", 100), mail("b", 100))
+	if later.Hidden[0] || !later.Hidden[1] || later.IDs[0] != s.IDs[0] || later.IDs[1] != s.IDs[1] {
+		t.Errorf("%+v", later.Maildrop)
+	}
+	f.enter("alice") // everything is gone by POP3
+	byPOP3 := func(g Fetched) bool { return g.Protocol == member.POP3 }
+	if h := f.in(2); !h.Message.Gone.IsZero() || len(h.Fetches) != 2 || slices.ContainsFunc(h.Fetches, byPOP3) {
+		t.Errorf("POP3 changes what IMAP knows: %+v", h)
+	}
+}
+
+// A ledger of the release before is brought up to date with what it holds.
+func TestLedgerFromBeforeIMAP(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	f := openFixture(t, path)
+	s := f.enter("alice", mail("a", 1))
+	s.dele(policy.Deferred, s.IDs[0])
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	migrateTo(t, path, 1)
+	f = openFixture(t, path)
+	f.clock.pass(time.Hour)
+	if again := f.enter("alice", mail("a", 1)); !again.Hidden[0] || again.IDs[0] != s.IDs[0] {
+		t.Errorf("%+v", again.Maildrop)
+	}
+	f.mark("alice", inbox, []message.UID{1}, nil)
+	f.expunge("alice", policy.Allowed, 1)
+}
+
+// migrateTo takes a ledger back to an earlier form.
+func migrateTo(t *testing.T, path string, version int64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", dsn(path, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	provider, err := newProvider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.DownTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+}
