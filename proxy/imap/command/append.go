@@ -74,7 +74,9 @@ func ParseAppend(p *Parser) Args {
 
 func (p *Parser) appendMessage() (m AppendMessage) {
 	if p.lex.Peek() == '(' {
-		m.Flags = p.flagList()
+		if flags := p.flagList(); len(flags) > 0 {
+			m.Flags = flags
+		}
 		p.lex.Space()
 	}
 	if p.lex.Peek() == '"' {

@@ -113,8 +113,8 @@ func MessagesOf(a Args) (m Messages, ok bool) {
 }
 
 // FoldersOf returns the names of the folders that a command touches, in its
-// order. Patterns of LIST are none; the empty name of METADATA, which is the
-// server itself, is none either.
+// order. Patterns of LIST are none; an empty name, which means the server itself
+// or nothing, is none either.
 func FoldersOf(a Args) []string {
 	switch a := a.(type) {
 	case Select:
@@ -125,8 +125,6 @@ func FoldersOf(a Args) []string {
 		return []string{a.Folder}
 	case Rename:
 		return []string{a.From, a.To}
-	case Status:
-		return []string{a.Folder}
 	case Append:
 		return []string{a.Folder}
 	case Copy:
@@ -134,14 +132,17 @@ func FoldersOf(a Args) []string {
 	case Move:
 		return []string{a.Folder}
 	default:
-		return rightsFolders(a)
+		return otherFolders(a)
 	}
 }
 
-// rightsFolders are the folders of the commands for rights and metadata.
-func rightsFolders(a Args) []string {
+// otherFolders are the folders of the commands that ask, or set rights and
+// metadata.
+func otherFolders(a Args) []string {
 	var name string
 	switch a := a.(type) {
+	case Status:
+		name = a.Folder
 	case ListRights:
 		name = a.Folder
 	case SetACL:

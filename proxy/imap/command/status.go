@@ -35,7 +35,7 @@ func makeSet[T ~string](words ...T) map[string]T {
 
 // Status is the arguments of STATUS (RFC 9051, 6.3.11).
 type Status struct {
-	Folder string
+	Folder string       // "" is no folder, but clients were seen to ask for it
 	Items  []StatusItem // one or more
 }
 
@@ -55,7 +55,7 @@ func encodeStatusItems(e *wire.Encoder, items []StatusItem) {
 
 // ParseStatus is the grammar of STATUS.
 func ParseStatus(p *Parser) Args {
-	a := Status{Folder: p.folder()}
+	a := Status{Folder: p.folderOrEmpty()}
 	p.lex.Space()
 	a.Items = p.statusItems()
 	return a

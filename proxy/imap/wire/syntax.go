@@ -58,7 +58,7 @@ const (
 // lineTail says whether a line that could not be read may announce a literal:
 // one for which the client waits, or one whose content follows at once. Other
 // parsers take more than we do for an announcement ("{ 11+}", "{11-}", blanks
-// behind it), so this does as well.
+// behind it), so this does as well: anything in braces with a sign or a blank.
 func lineTail(line []byte) tail {
 	end := len(line)
 	for end > 0 && (line[end-1] <= ' ' || line[end-1] == 0x7f) {
@@ -74,8 +74,8 @@ func lineTail(line []byte) tail {
 			return found
 		case c == '+' || c == '-' || c <= ' ':
 			found = tailFollowed
-		case c < '0' || c > '9':
-			return tailNone
+		case (c < '0' || c > '9') && found == tailWaiting:
+			found = tailNone
 		}
 	}
 	return tailNone

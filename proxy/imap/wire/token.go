@@ -32,6 +32,8 @@ func makeClasses() (t [256]class) {
 			t[c] = classTag | classAString | classPattern
 		case '+':
 			t[c] = classAtom | classAString | classPattern
+		case '}':
+			t[c] = classAtom | classAString | classPattern // not in a tag: it looks like a literal
 		default:
 			t[c] = classTag | classAtom | classAString | classPattern
 		}
@@ -43,7 +45,7 @@ func makeClasses() (t [256]class) {
 		if digit || c == ':' || c == ',' || c == '*' || c == '$' {
 			t[c] |= classSet
 		}
-		if c == '/' || c == '&' || c == ',' || c == '@' || c == '=' || c == ':' || c == '$' {
+		if c == '/' || c == '&' || c == '@' || c == '=' {
 			t[c] |= classPlain
 		}
 	}
