@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mailguard/integration/imapconn"
 )
 
-// exchange is a step and all that was answered to it, normalised.
-type exchange struct {
-	step   step
+// played is a step and all that was answered to it, normalised.
+type played struct {
+	step   scriptStep
 	answer []string
 }
 
-// side plays the script to one server.
-type side struct {
+// scriptPlayer plays the script to one server.
+type scriptPlayer struct {
 	dial        func() (*imapconn.Conn, error)
 	first       *imapconn.Conn // of the section
 	second      *imapconn.Conn // of the same user, once the section asks for it
@@ -33,21 +34,25 @@ const (
 )
 
 // play runs the whole script. The error says where the server did not answer.
-func (s *side) play(steps []step) ([]exchange, error) {
+func (s *scriptPlayer) play(steps []scriptStep) ([]played, error) {
 	defer s.close()
-	var all []exchange
+	var all []played
 	for i, st := range steps {
 		answer, err := s.step(st, i+1 < len(steps) && steps[i+1].kind == "P:")
 		if err != nil {
 			return all, fmt.Errorf("%s: %w\n%s", st, err, tail(s.transcript()))
 		}
 		s.remember(answer)
-		all = append(all, exchange{st, normalise(answer)})
+		answer = normalise(answer)
+		if st.kind == "P:" { // the server may answer them in any order
+			slices.Sort(answer)
+		}
+		all = append(all, played{st, answer})
 	}
 	return all, nil
 }
 
-func (s *side) step(st step, morePipelined bool) ([]string, error) {
+func (s *scriptPlayer) step(st scriptStep, morePipelined bool) ([]string, error) {
 	text := strings.NewReplacer("$UIDVALIDITY", s.uidValidity, "$MODSEQ", s.modSeq).Replace(st.text)
 	switch st.kind {
 	case "===":
@@ -65,7 +70,7 @@ func (s *side) step(st step, morePipelined bool) ([]string, error) {
 }
 
 // section begins anew: with connections of its own.
-func (s *side) section(name string) ([]string, error) {
+func (s *scriptPlayer) section(name string) ([]string, error) {
 	s.close()
 	var err error
 	if s.first, err = s.dial(); err != nil {
@@ -79,7 +84,7 @@ func (s *side) section(name string) ([]string, error) {
 	return answer, s.first.LogIn(private, password)
 }
 
-func (s *side) close() {
+func (s *scriptPlayer) close() {
 	for _, c := range []*imapconn.Conn{s.first, s.second} {
 		if c != nil {
 			_ = c.Close()
@@ -93,7 +98,7 @@ func do(c *imapconn.Conn, command string) ([]string, error) {
 	return append(untagged, tagged), err
 }
 
-func (s *side) onSecond(command string) ([]string, error) {
+func (s *scriptPlayer) onSecond(command string) ([]string, error) {
 	if s.second == nil {
 		var err error
 		if s.second, err = s.dial(); err != nil {
@@ -109,7 +114,7 @@ func (s *side) onSecond(command string) ([]string, error) {
 
 // pipeline sends a command and, behind the last one of a row, waits for the
 // answers to all.
-func (s *side) pipeline(command string, more bool) ([]string, error) {
+func (s *scriptPlayer) pipeline(command string, more bool) ([]string, error) {
 	tag := fmt.Sprintf("p%d", len(s.waiting)+1)
 	s.waiting = append(s.waiting, tag)
 	if err := s.first.Send(tag + " " + command + "\r\n"); err != nil || more {
@@ -131,7 +136,7 @@ func (s *side) pipeline(command string, more bool) ([]string, error) {
 }
 
 // await reads until a response begins with these words, or until the end.
-func (s *side) await(words string) ([]string, error) {
+func (s *scriptPlayer) await(words string) ([]string, error) {
 	var all []string
 	for {
 		response, err := s.first.Response()
@@ -154,7 +159,7 @@ var (
 )
 
 // remember keeps what later steps name as $UIDVALIDITY and $MODSEQ.
-func (s *side) remember(answer []string) {
+func (s *scriptPlayer) remember(answer []string) {
 	for _, response := range answer {
 		if found := seenUIDValidity.FindStringSubmatch(response); found != nil {
 			s.uidValidity = found[1]
@@ -165,7 +170,7 @@ func (s *side) remember(answer []string) {
 	}
 }
 
-func (s *side) transcript() string {
+func (s *scriptPlayer) transcript() string {
 	if s.first == nil {
 		return ""
 	}

@@ -14,8 +14,8 @@ import (
 // that are expected.
 const transparencyDir = "testdata/transparency"
 
-// step is one line of the script, whose format its head explains.
-type step struct {
+// scriptStep is one line of the script, whose format its head explains.
+type scriptStep struct {
 	section string
 	line    int
 	kind    string // "===" begins a section; "C:", "P:", "2:", ">", "<" as in the script
@@ -23,19 +23,32 @@ type step struct {
 	shown   string // the same as it stands in the script
 }
 
-func (s step) String() string {
+func (s scriptStep) String() string {
 	return fmt.Sprintf("%s (line %d): %s %s", s.section, s.line, s.kind, s.shown)
 }
 
+// name is that of the command.
+func (s scriptStep) name() string {
+	if s.kind == "===" {
+		return s.kind
+	}
+	name, rest, _ := strings.Cut(s.shown, " ")
+	if strings.EqualFold(name, "UID") {
+		second, _, _ := strings.Cut(rest, " ")
+		name += " " + second
+	}
+	return strings.ToUpper(name)
+}
+
 // isCommand says that a step counts as one command of the session.
-func (s step) isCommand() bool {
+func (s scriptStep) isCommand() bool {
 	return s.kind == "C:" || s.kind == "P:" || s.kind == "2:" || s.kind == ">" && rawCommand.MatchString(s.text)
 }
 
 var rawCommand = regexp.MustCompile(`^[a-z]+\d* [A-Za-z]+.*`)
 
 // readScript reads the script and puts the literals in.
-func readScript(t testing.TB) []step {
+func readScript(t testing.TB) []scriptStep {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(transparencyDir, "script.txt"))
 	if err != nil {
@@ -48,8 +61,8 @@ func readScript(t testing.TB) []step {
 	return steps
 }
 
-func parseScript(content string) ([]step, error) {
-	var steps []step
+func parseScript(content string) ([]scriptStep, error) {
+	var steps []scriptStep
 	section, number := "", 0
 	for line := range strings.Lines(content) {
 		number++
@@ -61,7 +74,7 @@ func parseScript(content string) ([]step, error) {
 		if kind == "===" {
 			section = shown
 		}
-		s, err := parseStep(step{section: section, line: number, kind: kind, shown: shown})
+		s, err := parseStep(scriptStep{section: section, line: number, kind: kind, shown: shown})
 		if err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", "script.txt", number, err)
 		}
@@ -70,7 +83,7 @@ func parseScript(content string) ([]step, error) {
 	return steps, nil
 }
 
-func parseStep(s step) (step, error) {
+func parseStep(s scriptStep) (scriptStep, error) {
 	var err error
 	switch s.kind {
 	case "===", "<":
@@ -88,15 +101,15 @@ func parseStep(s step) (step, error) {
 	return s, err
 }
 
-// literal is {"text"} or {@message}, with ~ before and + behind where the
+// scriptLiteral is {"text"} or {@message}, with ~ before and + behind where the
 // literal is to be binary or not synchronizing.
-var literal = regexp.MustCompile(`\{("(?:[^"\\]|\\.)*"|@[a-z0-9-]+)(\+?)\}`)
+var scriptLiteral = regexp.MustCompile(`\{("(?:[^"\\]|\\.)*"|@[a-z0-9-]+)(\+?)\}`)
 
 // withLiterals writes the literals of a command as they stand on the wire.
 func withLiterals(command string) (string, error) {
 	var failed error
-	text := literal.ReplaceAllStringFunc(command, func(found string) string {
-		parts := literal.FindStringSubmatch(found)
+	text := scriptLiteral.ReplaceAllStringFunc(command, func(found string) string {
+		parts := scriptLiteral.FindStringSubmatch(found)
 		content, err := literalContent(parts[1])
 		if err != nil {
 			failed = err

@@ -60,11 +60,11 @@ func TestTransparencyOfNothing(t *testing.T) {
 func compare(t *testing.T, expected []*difference, left, right func() (*imapconn.Conn, error)) {
 	t.Helper()
 	steps := readScript(t)
-	var plays [2][]exchange
+	var plays [2][]played
 	var errs [2]error
 	var both sync.WaitGroup
 	for i, dial := range []func() (*imapconn.Conn, error){left, right} {
-		both.Go(func() { plays[i], errs[i] = (&side{dial: dial}).play(steps) })
+		both.Go(func() { plays[i], errs[i] = (&scriptPlayer{dial: dial}).play(steps) })
 	}
 	both.Wait()
 	for i, err := range errs {
@@ -79,7 +79,7 @@ func compare(t *testing.T, expected []*difference, left, right func() (*imapconn
 }
 
 // sections names those of a script, one a line.
-func sections(steps []step) string {
+func sections(steps []scriptStep) string {
 	var names strings.Builder
 	for _, s := range steps {
 		if s.kind == "===" {
