@@ -3,6 +3,7 @@ package member
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Identity is what a login comes to: whose mailbox, opened by whom.
@@ -56,4 +57,20 @@ func (r *Resolver) network(client netip.Addr) (Name, bool) {
 		return "", false
 	}
 	return r.options.Networks[i].Member, true
+}
+
+// In is who a login is in another mailbox, whose folders it reaches through a
+// namespace: the member that it is in its own, or else the login itself. The
+// name of a login in the same domain is its local part, so that one person goes
+// by one name.
+func (id Identity) In(mailbox Mailbox) Identity {
+	other := Identity{Mailbox: mailbox, Member: id.Member, Proof: id.Proof, UpstreamName: id.UpstreamName}
+	if !id.Member.Anonymous() {
+		return other
+	}
+	other.Member, other.Proof = Name(id.Mailbox), ByLogin
+	if local, ok := strings.CutSuffix(string(id.Mailbox), "@"+mailbox.Domain()); ok && local != "" {
+		other.Member = Name(local)
+	}
+	return other
 }

@@ -27,6 +27,12 @@ type Hasher struct {
 	overlong bool
 }
 
+// Reset makes the Hasher ready for another message. It keeps its memory.
+func (h *Hasher) Reset() {
+	h.hash.Reset()
+	h.line, h.complete, h.overlong = h.line[:0], false, false
+}
+
 // maxHeaderLine bounds what a Hasher holds of one header line, in octets. A
 // longer line has no fingerprint: nothing is remembered rather than guessed.
 const maxHeaderLine = 64 << 10

@@ -125,3 +125,22 @@ func (m *Marks) Expunged(seq UpstreamSeq) {
 func (m *Marks) find(seq UpstreamSeq) (int, bool) {
 	return slices.BinarySearchFunc(m.places, seq, func(p Place, s UpstreamSeq) int { return int(int64(p.Seq) - int64(s)) })
 }
+
+// Vanished follows the upstream's VANISHED (RFC 7162, 3.2.10), which names every
+// message that is gone by its UID, and none that was not there.
+func (m *Marks) Vanished(set imap.UIDSet) {
+	m.places = slices.DeleteFunc(m.places, func(p Place) bool { return set.Contains(p.UID) })
+	for i := range m.places {
+		m.places[i].Seq -= UpstreamSeq(below(set, m.places[i].UID))
+	}
+}
+
+// below counts the UIDs of a set that are lower than uid.
+func below(set imap.UIDSet, uid imap.UID) (n uint32) {
+	for _, r := range set {
+		if r.Start < uid {
+			n += uint32(min(r.Stop, uid-1)-r.Start) + 1
+		}
+	}
+	return n
+}

@@ -209,3 +209,6 @@ func announcement(line []byte) (size int64, announced bool, err error) {
 // maxAnnounced bounds a literal: RFC 9051, 4.3 allows 63 bits; no message is
 // that long, and no memory is taken by this number.
 const maxAnnounced = 1 << 50
+
+// Buffered is how many octets have been read and not returned yet.
+func (f *Framer) Buffered() int { return f.end - f.start }

@@ -1,0 +1,158 @@
+package imap
+
+import (
+	"context"
+	"strings"
+
+	"mailguard/message"
+	"mailguard/proxy/imap/command"
+	"mailguard/proxy/imap/view"
+	"mailguard/proxy/imap/wire"
+)
+
+// handleIdle is IDLE (RFC 9051, 6.3.13). The upstream's own IDLE is the guard's:
+// it is ended and begun again where the guard has to say something, and the
+// client notices nothing.
+func (s *session) handleIdle(ctx context.Context, cmd command.Command) error {
+	refused, err := s.beginIdle(ctx)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		return s.reply(cmd.Tag + " " + s.filterResult(*refused))
+	}
+	s.idling = cmd.Tag
+	return s.reply("+ idling")
+}
+
+// beginIdle sends IDLE and waits until the upstream has taken it: Cyrus does not
+// notice a DONE that comes before. It returns the answer of an upstream that
+// refuses.
+func (s *session) beginIdle(ctx context.Context) (refused *result, err error) {
+	c := &call{
+		name: "IDLE", quiet: true,
+		continued: make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan result, 1),
+	}
+	if err := s.send(ctx, c, command.None{}); err != nil {
+		return nil, err
+	}
+	idles, err := s.asked(ctx, c)
+	if err != nil || idles {
+		s.idle = c
+		return nil, err
+	}
+	res, err := s.answerTo(ctx, c)
+	return &res, err
+}
+
+// endUpstreamIdle ends the upstream's IDLE.
+func (s *session) endUpstreamIdle(ctx context.Context) (result, error) {
+	c := s.idle
+	s.idle = nil
+	if _, err := s.server.conn.Write([]byte("DONE\r\n")); err != nil {
+		return result{}, err
+	}
+	return s.answerTo(ctx, c)
+}
+
+// endIdle reads the line that ends the client's IDLE. Anything but DONE ends it
+// too, and is not run.
+func (s *session) endIdle(ctx context.Context) error {
+	s.in.within(s.Limits.Command)
+	line, syntaxErr := s.parser.Line(maxDone)
+	s.in.between()
+	if syntaxErr != nil && !isSyntax(syntaxErr) {
+		return syntaxErr
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	tag := s.idling
+	s.idling = ""
+	res := result{word: "OK", text: "OK Idle completed"}
+	if s.idle != nil {
+		var err error
+		if res, err = s.endUpstreamIdle(ctx); err != nil {
+			return s.answerError(tag, err)
+		}
+	}
+	switch {
+	case syntaxErr != nil:
+		return s.answerError(tag, syntaxErr)
+	case !strings.EqualFold(string(line), "DONE"):
+		return s.answerError(tag, &wire.SyntaxError{Text: "Expected DONE"})
+	}
+	return s.reply(tag + " " + s.filterResult(res))
+}
+
+// maxDone is the longest line that ends an IDLE, in octets; a longer one is no
+// DONE.
+const maxDone = 1000
+
+// notify is called when another session of this member has changed marks in the
+// folder. It does not wait.
+func (s *session) notify() {
+	if s.news.Swap(true) {
+		return
+	}
+	s.client.Wake()
+	go s.tellNews(context.Background()) // it ends with the upstream's connection
+}
+
+// tellNews tells the client of marks that another session of this member has
+// made or taken away. FETCH may be told at any time (RFC 9051, 7.5.2).
+func (s *session) tellNews(ctx context.Context) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if !s.awake || !s.news.Swap(false) || s.folder == nil || s.folder.guarded == nil {
+		return
+	}
+	wasIdle := s.idle != nil
+	err := s.drain(ctx)
+	if err == nil {
+		err = s.showChanges(ctx)
+	}
+	if err == nil && wasIdle {
+		var refused *result
+		if refused, err = s.beginIdle(ctx); refused != nil {
+			s.log.Warn().Str("answer", refused.text).Msg("the upstream does not idle any more")
+		}
+	}
+	if err != nil {
+		s.log.Warn().Err(err).Msg("changes of another session could not be told")
+	}
+}
+
+// showChanges brings the marks up to date and lets the client see the flags of
+// the messages concerned.
+func (s *session) showChanges(ctx context.Context) error {
+	marked, unmarked := s.folder.guarded.Changes()
+	if len(marked)+len(unmarked) == 0 {
+		return nil
+	}
+	places, err := s.locate(ctx, marked)
+	if err != nil {
+		return err
+	}
+	s.changeMarks(places, unmarked)
+	return s.showFlags(ctx, byUID(append(uidsOf(places), unmarked...)))
+}
+
+// showFlags has the upstream tell the flags of messages; they pass to the
+// client with this member's marks.
+func (s *session) showFlags(ctx context.Context, m command.Messages) error {
+	for _, chunk := range chunks(m) {
+		args := command.Fetch{Messages: chunk, Items: []command.FetchItem{{Name: command.FetchFlags}}}
+		if _, err := s.say(ctx, fetchName(m.UID), args, nil); err != nil { // a message that is gone has no flags
+			return err
+		}
+	}
+	return nil
+}
+
+// changeMarks brings the session's marks up to date.
+func (s *session) changeMarks(add []view.Place, remove []message.UID) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	s.folder.marks.Add(add...)
+	s.folder.marks.Remove(wireUIDs(remove)...)
+}

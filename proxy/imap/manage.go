@@ -1,0 +1,145 @@
+package imap
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"mailguard/guard"
+	"mailguard/policy"
+	"mailguard/proxy/imap/command"
+)
+
+// handleDelete is DELETE of a folder (RFC 9051, 6.3.5).
+func (s *session) handleDelete(ctx context.Context, cmd command.Command) error {
+	t := s.resolve(cmd.Args.(command.OneFolder).Folder)
+	if err := s.decideFolder(ctx, t, guard.Deletion{Op: policy.IMAPDeleteFolder}); err != nil {
+		return err
+	}
+	return s.passOn(ctx, cmd)
+}
+
+// handleRename is RENAME (RFC 9051, 6.3.6). The ledger's entries go with the
+// folder.
+func (s *session) handleRename(ctx context.Context, cmd command.Command) error {
+	args := cmd.Args.(command.Rename)
+	from, to := s.resolve(args.From), s.resolve(args.To)
+	d := guard.Deletion{Op: policy.IMAPRenameFolder, Destination: to.name}
+	if to.mailbox == from.mailbox {
+		d.Destination, d.DestinationUse = to.folder, s.knownUse(to)
+	}
+	if err := s.decideFolder(ctx, from, d); err != nil {
+		return err
+	}
+	if s.stanceTo(ctx, from) == guard.Relay {
+		return s.passOn(ctx, cmd)
+	}
+	res, err := s.say(ctx, cmd.Name, args, nil)
+	if err != nil {
+		return err
+	}
+	if res.ok() && from.mailbox == to.mailbox {
+		if err := s.Guard.FolderRenamed(ctx, from.mailbox, from.folder, to.folder); err != nil {
+			s.log.Error().Err(err).Str("from", from.folder).Str("to", to.folder).
+				Msg("folder renamed, and the ledger does not know: what is held in it waits under its old name")
+		}
+	}
+	return s.reply(cmd.Tag + " " + s.filterResult(res))
+}
+
+// decideFolder asks whether a folder may be deleted or renamed. Nil: it may.
+func (s *session) decideFolder(ctx context.Context, t target, d guard.Deletion) error {
+	stance := s.stanceTo(ctx, t)
+	switch {
+	case stance == guard.Protect && t.mailbox == "":
+		return replyClosed
+	case stance == guard.Protect && (t.folder == inbox || !isRegular(t.folder)):
+		return replyNotFolder // RENAME INBOX would move everybody's mail out of it
+	case stance == guard.Relay && s.holdsGuarded(t):
+		return replyNotAllowed
+	case stance == guard.Relay:
+		return nil
+	}
+	ruling, err := s.Guard.DecideFolder(ctx, s.visitorTo(t), stance, guard.OpenedFolder{Name: t.folder, Use: s.useOf(ctx, t)}, d)
+	if err != nil {
+		return err
+	}
+	if ruling.Outcome == policy.Refused {
+		text := ruling.Decision.Message
+		if text == "" {
+			text = "This folder is kept for the other users of this mailbox"
+		}
+		return Reply{Word: "NO", Code: "NOPERM", Text: clean(text, 400)}
+	}
+	return nil
+}
+
+// holdsGuarded reports whether folders of other mailboxes lie below a name: it
+// is the root of their namespace, or above it.
+func (s *session) holdsGuarded(t target) bool {
+	for _, n := range s.upstream.Namespaces {
+		before, _, _ := strings.Cut(n.Prefix, "{user}")
+		if strings.HasPrefix(before, t.name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.spaces.foreign, func(sp space) bool {
+		return sp.prefix != "" && strings.HasPrefix(sp.prefix, t.name)
+	})
+}
+
+// handleAdmin is SETACL, DELETEACL and SETQUOTA (RFC 4314, RFC 9208): who sets
+// rights or limits can take mail from others, or open a way round the guard.
+func (s *session) handleAdmin(ctx context.Context, cmd command.Command) error {
+	if s.mayManage(ctx, command.FoldersOf(cmd.Args)) {
+		return s.passOn(ctx, cmd)
+	}
+	return replyNotAllowed
+}
+
+// handleSetMetadata is SETMETADATA (RFC 5464). Entries can make a server expire
+// mail, hide it or run scripts on it (Cyrus): in a guarded mailbox only a
+// private comment is set.
+func (s *session) handleSetMetadata(ctx context.Context, cmd command.Command) error {
+	args := cmd.Args.(command.SetMetadata)
+	harmless := !slices.ContainsFunc(args.Entries, func(e command.Entry) bool { return e.Name != "/private/comment" })
+	if harmless || s.mayManage(ctx, command.FoldersOf(args)) {
+		return s.passOn(ctx, cmd)
+	}
+	return replyNotAllowed
+}
+
+// mayManage reports whether policy can touch neither the login's own mailbox
+// nor any of the folders.
+func (s *session) mayManage(ctx context.Context, folders []string) bool {
+	return s.stance != guard.Protect && !slices.ContainsFunc(folders, func(name string) bool {
+		return s.stanceTo(ctx, s.resolve(name)) == guard.Protect
+	})
+}
+
+// handleStatus is STATUS (RFC 9051, 6.3.11).
+func (s *session) handleStatus(ctx context.Context, cmd command.Command) error {
+	if err := s.checkStatus(cmd.Args.(command.Status).Items); err != nil {
+		return err
+	}
+	return s.passOn(ctx, cmd)
+}
+
+// handleList is LIST, with STATUS perhaps (RFC 5819).
+func (s *session) handleList(ctx context.Context, cmd command.Command) error {
+	if r := cmd.Args.(command.List).Return; r != nil {
+		if err := s.checkStatus(r.Status); err != nil {
+			return err
+		}
+	}
+	return s.passOn(ctx, cmd)
+}
+
+// checkStatus refuses what is not offered where policy can touch the mailbox:
+// how many messages are marked is not the same for every member.
+func (s *session) checkStatus(items []command.StatusItem) error {
+	if s.stance == guard.Protect && (slices.Contains(items, command.StatusHighestModSeq) || slices.Contains(items, command.StatusDeleted)) {
+		return Reply{Word: "BAD", Text: "This is not offered"}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package imap
+
+import (
+	"context"
+	"strings"
+
+	"mailguard/guard"
+	"mailguard/message"
+	"mailguard/policy"
+	"mailguard/proxy/imap/command"
+	"mailguard/proxy/imap/wire"
+)
+
+// handleMove is MOVE and UID MOVE (RFC 6851). If any of the messages is refused
+// nothing moves: a move that is half done multiplies messages at the next try.
+func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
+	args := cmd.Args.(command.Move)
+	switch f := s.folder; {
+	case f.observes():
+		return s.observeMove(ctx, cmd, args)
+	case !f.protects():
+		return s.passOn(ctx, cmd)
+	case f.readOnly: // Dovecot would carry it out
+		return replyReadOnly
+	case f.guarded == nil:
+		return replyClosed
+	}
+	remove, err := s.decideMove(ctx, args)
+	if err != nil {
+		return err
+	}
+	res, err := s.move(ctx, remove, args.Folder)
+	if err != nil {
+		return err
+	}
+	return s.reply(cmd.Tag + " " + s.filterResult(res))
+}
+
+// decideMove returns the messages that may move; they are claimed.
+func (s *session) decideMove(ctx context.Context, args command.Move) ([]message.UID, error) {
+	found, err := s.look(ctx, args.Messages)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	rulings, err := s.folder.guarded.Decide(ctx, s.moveTo(args.Folder), justSeen(found))
+	if err != nil {
+		return nil, err
+	}
+	var refused refusal
+	for _, r := range rulings {
+		if r.Outcome == policy.Refused {
+			refused.add(r)
+		}
+	}
+	if err := refused.err(); err != nil {
+		s.counts.kept += refused.n
+		return nil, err
+	}
+	return s.folder.guarded.Commit(ctx, rulings)
+}
+
+// moveTo is a move as policy sees it. A folder of another mailbox has no use
+// here: what is an archive there is out of this mailbox.
+func (s *session) moveTo(name string) guard.Deletion {
+	d := guard.Deletion{Op: policy.IMAPMove, Destination: name}
+	if t := s.resolve(name); t.mailbox == s.folder.mailbox {
+		d.Destination, d.DestinationUse = t.folder, s.knownUse(t)
+	}
+	return d
+}
+
+// move moves messages that were claimed for it, and reads what became of them.
+func (s *session) move(ctx context.Context, uids []message.UID, to string) (result, error) {
+	res := result{word: "OK", text: "OK No messages found"}
+	if len(uids) == 0 {
+		return res, nil
+	}
+	one := s.moveChunk
+	if !s.upstreamHas("MOVE") {
+		one = s.copyAndRemove
+	}
+	for _, chunk := range chunks(byUID(uids)) {
+		var err error
+		if res, err = one(ctx, chunk, to); err != nil {
+			return res, err
+		}
+		if !res.ok() {
+			break
+		}
+	}
+	_, err := s.settle(ctx, uids)
+	return res, err
+}
+
+func (s *session) moveChunk(ctx context.Context, chunk command.Messages, to string) (result, error) {
+	return s.say(ctx, "UID MOVE", command.Move{Messages: chunk, Folder: to}, nil)
+}
+
+// copyAndRemove is a move for a server without MOVE. Nothing is removed unless
+// all of it was copied.
+func (s *session) copyAndRemove(ctx context.Context, chunk command.Messages, to string) (result, error) {
+	if !s.upstreamHas("UIDPLUS") {
+		return result{word: "NO", text: "NO [CANNOT] The mail server can remove single messages neither by MOVE nor by UID EXPUNGE"}, nil
+	}
+	res, err := s.say(ctx, "UID COPY", command.Copy{Messages: chunk, Folder: to}, nil)
+	if err != nil || !res.ok() {
+		return res, err
+	}
+	if res.code == "COPYUID" { // RFC 6851, 4.3: in an untagged OK, before the EXPUNGEs
+		if err := s.reply("* OK [COPYUID " + clean(res.arg, maxSet*3) + "] Moved"); err != nil {
+			return res, err
+		}
+	}
+	return result{word: "OK", text: "OK Move completed"}, s.removeChunk(ctx, chunk)
+}
+
+// handleCopy is COPY and UID COPY (RFC 9051, 6.4.7), which removes nothing. In a
+// guarded folder the guard remembers for a while what was copied where: many
+// clients move by COPY, \Deleted and EXPUNGE.
+func (s *session) handleCopy(ctx context.Context, cmd command.Command) error {
+	args := cmd.Args.(command.Copy)
+	c := &call{name: cmd.Name}
+	if f := s.folder; f.protects() && f.guarded != nil {
+		if t := s.resolve(args.Folder); t.mailbox == f.mailbox {
+			use := s.knownUse(t)
+			c.after = func(res result) { f.copied(res, t, use) }
+		}
+	}
+	return s.forward(ctx, cmd.Tag, c, args)
+}
+
+// copied tells the guard what COPYUID says (RFC 4315, 3). It runs in the pump.
+func (f *folder) copied(res result, to target, use string) {
+	if !res.ok() || res.code != "COPYUID" {
+		return
+	}
+	words := strings.Fields(res.arg)
+	if len(words) != 3 {
+		return
+	}
+	source, ok1 := expand(words[1])
+	copies, ok2 := expand(words[2])
+	if validity := parseSize([]byte(words[0])); ok1 && ok2 && len(source) == len(copies) && validity > 0 {
+		f.guarded.Copied(source, to.folder, use, uint32(validity), copies)
+	}
+}
+
+// maxCopied is how many copies of one command are remembered.
+const maxCopied = 10_000
+
+// expand lists the UIDs of a set in the order in which it names them, which is
+// what pairs the two sets of COPYUID.
+func expand(set string) (uids []message.UID, ok bool) {
+	for element := range strings.SplitSeq(set, ",") {
+		first, last, isRange := strings.Cut(element, ":")
+		from, to := parseSize([]byte(first)), parseSize([]byte(last))
+		if !isRange {
+			to = from
+		}
+		if from == 0 || to < from || to > 1<<32-1 || int64(len(uids))+to-from >= maxCopied {
+			return nil, false
+		}
+		for u := from; u <= to; u++ {
+			uids = append(uids, message.UID(u))
+		}
+	}
+	return uids, true
+}
+
+// useOf says which special use a folder has, asking the upstream once in a
+// session. Everything in flight has been drained.
+func (s *session) useOf(ctx context.Context, t target) string {
+	if s.uses == nil {
+		s.learnUses(ctx)
+	}
+	return s.knownUse(t)
+}
+
+// knownUse is useOf without asking. A folder of another mailbox has no use that
+// this login's listing could tell.
+func (s *session) knownUse(t target) string {
+	if use := s.upstream.use(t.folder); use != "" {
+		return use
+	}
+	if !s.own(t) {
+		return ""
+	}
+	return s.uses[t.folder]
+}
+
+// learnUses asks for the special uses (RFC 6154). Without them rules see none.
+func (s *session) learnUses(ctx context.Context) {
+	s.uses = make(map[string]string)
+	if !s.upstreamHas("SPECIAL-USE") {
+		return
+	}
+	list := command.List{Patterns: []string{"*"}}
+	if s.upstreamHas("LIST-EXTENDED") {
+		list.Return = &command.ListReturn{SpecialUse: true}
+	}
+	_, err := s.say(ctx, "LIST", list, func(r *response) bool {
+		if r.Kind != wire.Data || !r.Is("LIST") {
+			return false
+		}
+		s.noteUse(string(r.text()))
+		return true
+	})
+	if err != nil {
+		s.log.Warn().Err(err).Msg("the special uses of folders are not known")
+	}
+}
+
+// noteUse reads a LIST response: attributes, delimiter, name.
+func (s *session) noteUse(text string) {
+	attributes, rest, ok := strings.Cut(strings.TrimRight(text, "\r\n"), ") ")
+	if !ok {
+		return
+	}
+	_, name, _ := strings.Cut(rest, " ")
+	if value, _, quoted := cutQuoted(name); quoted {
+		name = value
+	}
+	if !s.utf8 {
+		if decoded, err := wire.DecodeUTF7(name); err == nil {
+			name = decoded
+		}
+	}
+	for a := range strings.FieldsSeq(strings.ToLower(strings.TrimPrefix(attributes, "("))) {
+		switch use := strings.TrimPrefix(a, `\`); use {
+		case "trash", "junk", "drafts", "sent", "archive":
+			s.uses[s.resolve(name).folder] = use
+		}
+	}
+}

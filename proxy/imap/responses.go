@@ -1,0 +1,202 @@
+package imap
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"mailguard/guard"
+	"mailguard/proxy/imap/view"
+	"mailguard/proxy/imap/wire"
+)
+
+// The functions of this file run in the pump, with the output held.
+
+// untagged handles a response that is no status: what the guard asked for
+// itself is kept, what shows a member's marks or the upstream's capabilities is
+// rewritten, and everything else is passed.
+func (s *session) untagged(r *response) error {
+	if s.mine(r) {
+		return s.drop(r)
+	}
+	if r.Kind == wire.Numbered {
+		return s.numbered(r)
+	}
+	switch {
+	case r.Is("CAPABILITY"):
+		return s.rewriteLine(r, func(rest string) string { return strings.Join(s.offer(strings.Fields(rest)), " ") })
+	case r.Is("ENABLED"):
+		return s.enabled(r)
+	case r.Is("ESEARCH"):
+		return s.esearch(r)
+	case r.Is("FLAGS") && s.guarding():
+		return s.rewriteLine(r, withDeleted)
+	case r.Is("MYRIGHTS") && s.stance == guard.Protect:
+		return s.rewriteLine(r, withRights)
+	case r.Is("VANISHED") && s.folder != nil:
+		return s.vanished(r)
+	}
+	return s.pass(r)
+}
+
+// mine asks the guard's own command in flight whether a response is for it. A
+// line that did not fit into the buffer is made whole first: it is an answer
+// that the guard asked for.
+func (s *session) mine(r *response) bool {
+	c := s.flight.own()
+	if c == nil || c.collect == nil {
+		return false
+	}
+	if _, err := s.whole(r); err != nil {
+		return false // the next read says it again
+	}
+	return c.collect(r)
+}
+
+// numbered handles what is said of a message.
+func (s *session) numbered(r *response) error {
+	f := s.folder
+	switch {
+	case f == nil:
+	case r.Is("EXISTS"):
+		f.exists = r.Number
+	case r.Is("EXPUNGE"):
+		return s.expunged(r)
+	case r.Is("FETCH") && (f.protects() || f.guarded != nil):
+		return s.fetchResponse(r)
+	}
+	return s.pass(r)
+}
+
+// expunged is the one place where the client is told that a message is gone.
+func (s *session) expunged(r *response) error {
+	f := s.folder
+	seq := view.UpstreamSeq(r.Number)
+	f.marks.Expunged(seq)
+	f.follow.Expunged(seq)
+	if f.exists > 0 {
+		f.exists--
+	}
+	if f.silent {
+		return s.drop(r)
+	}
+	return s.pass(r)
+}
+
+// rewriteLine writes a response with another text behind its word. One with a
+// literal in it is passed as it is: what is rewritten here has none.
+func (s *session) rewriteLine(r *response, rewrite func(rest string) string) error {
+	if _, err := s.whole(r); err != nil {
+		return err
+	}
+	if !r.seg.Last() {
+		return s.pass(r)
+	}
+	rest := strings.TrimRight(string(r.text()), "\r\n")
+	return s.writeLine("* " + string(r.Word) + " " + rewrite(rest))
+}
+
+// withDeleted adds \Deleted to a list of flags: every member may mark, whatever
+// the upstream allows to the login.
+func withDeleted(list string) string {
+	for f := range strings.FieldsSeq(strings.Trim(list, "()")) {
+		if strings.EqualFold(f, deleted) {
+			return list
+		}
+	}
+	if list == "()" {
+		return "(" + deleted + ")"
+	}
+	return strings.TrimSuffix(list, ")") + " " + deleted + ")"
+}
+
+// withRights adds the rights to mark and to expunge (RFC 4314, 2.1: t and e) to
+// those of the login, behind the folder's name.
+func withRights(rest string) string {
+	i := strings.LastIndexByte(rest, ' ')
+	rights := rest[i+1:]
+	for _, r := range []string{"t", "e"} {
+		if !strings.Contains(rights, r) {
+			rights += r
+		}
+	}
+	return rest[:i+1] + rights
+}
+
+// enabled notes what has been enabled, and tells what of it the client was
+// offered.
+func (s *session) enabled(r *response) error {
+	return s.rewriteLine(r, func(rest string) string {
+		var told []string
+		for w := range strings.FieldsSeq(rest) {
+			s.noteEnabled(w)
+			if row, known := passed(w); known && (row.guarded || s.stance != guard.Protect) {
+				told = append(told, w)
+			}
+		}
+		return strings.Join(told, " ")
+	})
+}
+
+func (s *session) noteEnabled(word string) {
+	switch strings.ToUpper(word) {
+	case "UTF8=ACCEPT", "IMAP4REV2":
+		s.utf8 = true
+	}
+}
+
+// esearch gives an ESEARCH the client's own tag (RFC 4731, 3.1).
+func (s *session) esearch(r *response) error {
+	rest, ok := bytes.CutPrefix(r.text(), []byte(`(TAG "`))
+	tag, behind, closed := bytes.Cut(rest, []byte(`"`))
+	if !ok || !closed {
+		return s.pass(r)
+	}
+	clientTag, known := s.flight.clientTag(tag)
+	if !known {
+		return s.pass(r)
+	}
+	if _, err := fmt.Fprintf(s.out.w, `* ESEARCH (TAG "%s"`, clientTag); err != nil {
+		return err
+	}
+	seg := r.seg
+	seg.Text = behind
+	return s.copyRest(seg, s.out.w)
+}
+
+// vanished is EXPUNGE for a client that has enabled QRESYNC (RFC 7162, 3.2.10).
+func (s *session) vanished(r *response) error {
+	if _, err := s.whole(r); err != nil {
+		return err
+	}
+	text := bytes.TrimRight(r.text(), "\r\n")
+	if set, err := wire.ParseUIDSet(text); err == nil { // not VANISHED (EARLIER)
+		s.folder.marks.Vanished(set)
+		s.folder.follow.Vanished(set)
+	}
+	return s.pass(r)
+}
+
+// statusResponse is an untagged OK, NO, BAD or BYE.
+func (s *session) statusResponse(r *response) error {
+	if s.mine(r) {
+		return s.drop(r)
+	}
+	if _, err := s.whole(r); err != nil {
+		return err
+	}
+	name, arg, rest := wire.Code(r.text())
+	code := strings.ToUpper(string(name))
+	word := strings.ToUpper(string(r.Word))
+	switch {
+	case code == "CAPABILITY":
+		return s.writeLine("* " + word + " [CAPABILITY " + strings.Join(s.offer(strings.Fields(string(arg))), " ") + "] " + string(rest))
+	case hiddenCode(code):
+		return s.writeLine("* " + word + " " + string(rest))
+	case code == "HIGHESTMODSEQ" && s.guarding():
+		return s.writeLine("* OK [NOMODSEQ] A mark of one's own has no modification sequence") // RFC 7162, 3.1.2.2
+	case code == "PERMANENTFLAGS" && s.guarding() && !s.folder.readOnly:
+		return s.writeLine("* OK [PERMANENTFLAGS " + withDeleted(string(arg)) + "] " + string(rest))
+	}
+	return s.pass(r)
+}

@@ -1,0 +1,69 @@
+package imap
+
+import (
+	"context"
+
+	"mailguard/proxy/imap/command"
+)
+
+// handleSearch is SEARCH, SORT and THREAD, by UID or not (RFC 9051, 6.4.4;
+// RFC 5256). In a guarded folder DELETED means this member's own marks.
+func (s *session) handleSearch(ctx context.Context, cmd command.Command) error {
+	search := searchOf(cmd.Args)
+	if !s.guarding() {
+		return s.passOn(ctx, cmd)
+	}
+	if search.Key.Has(command.OpModSeq) || search.Return != nil && search.Return.Save {
+		return Reply{Word: "BAD", Text: "This is not offered in this folder"}
+	}
+	cmd.Args = withKey(cmd.Args, s.ownMarks(search.Key))
+	return s.passOn(ctx, cmd)
+}
+
+// searchOf is the part that SEARCH, SORT and THREAD have in common.
+func searchOf(args command.Args) command.Search {
+	switch a := args.(type) {
+	case command.Sort:
+		return a.Search
+	case command.Thread:
+		return a.Search
+	default:
+		return args.(command.Search)
+	}
+}
+
+// withKey is the same search for another key.
+func withKey(args command.Args, key command.SearchKey) command.Args {
+	switch a := args.(type) {
+	case command.Sort:
+		a.Key = key
+		return a
+	case command.Thread:
+		a.Key = key
+		return a
+	default:
+		search := args.(command.Search)
+		search.Key = key
+		return search
+	}
+}
+
+// ownMarks puts the UIDs of the marked messages in place of DELETED. A search
+// that does not ask for it stays as it is.
+func (s *session) ownMarks(key command.SearchKey) command.SearchKey {
+	if !key.Has(command.OpDeleted) && !key.Has(command.OpUndeleted) {
+		return key
+	}
+	s.out.Lock()
+	marked := command.UIDKey(s.folder.marks.Set())
+	s.out.Unlock()
+	return key.Rewrite(func(k command.SearchKey) command.SearchKey {
+		switch k.Op {
+		case command.OpDeleted:
+			return marked
+		case command.OpUndeleted:
+			return command.NotKey(marked)
+		}
+		return k
+	})
+}

@@ -1,0 +1,147 @@
+package imap
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"mailguard/guard"
+	"mailguard/message"
+	"mailguard/proxy/imap/command"
+	"mailguard/proxy/imap/view"
+	"mailguard/proxy/imap/wire"
+)
+
+// handleSelect is SELECT and EXAMINE (RFC 9051, 6.3.2). The answer is held back
+// until the member's marks are known.
+func (s *session) handleSelect(ctx context.Context, cmd command.Command) error {
+	args := cmd.Args.(command.Select)
+	t := s.resolve(args.Folder)
+	f := &folder{target: t, stance: s.stanceTo(ctx, t), readOnly: cmd.Name == "EXAMINE"}
+	if f.protects() && (args.CondStore || args.QResync != nil) {
+		if s.stance == guard.Protect {
+			return Reply{Word: "BAD", Text: "CONDSTORE and QRESYNC are not offered"}
+		}
+		args.CondStore, args.QResync = false, nil // the answer says NOMODSEQ (RFC 7162, 3.1.2.2)
+	}
+	s.closeFolder(ctx)
+	s.setFolder(f) // what comes from now on is of this folder
+	s.state = authenticated
+	res, err := s.say(ctx, cmd.Name, args, f.note)
+	if err == nil && res.ok() {
+		err = s.open(ctx, f, res)
+	}
+	if err != nil || !res.ok() {
+		s.closeFolder(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if res.ok() {
+		s.state = selected
+	}
+	return s.reply(cmd.Tag + " " + s.filterResult(res))
+}
+
+func (s *session) setFolder(f *folder) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	s.folder = f
+}
+
+// note learns what SELECT's responses say of the folder; they go to the client
+// all the same.
+func (f *folder) note(r *response) bool {
+	if r.Kind != wire.Status || !r.Is("OK") {
+		return false
+	}
+	if name, arg, _ := wire.Code(r.text()); string(name) == "UIDVALIDITY" {
+		n, _ := strconv.ParseUint(string(arg), 10, 32) // 0 is none
+		f.uidValidity = uint32(n)
+	}
+	return false
+}
+
+// open reads what is known of the member's marks, and settles what became of
+// removals that nobody has seen the end of.
+func (s *session) open(ctx context.Context, f *folder, res result) error {
+	f.readOnly = f.readOnly || res.code == "READ-ONLY"
+	if f.stance == guard.Relay || f.mailbox == "" {
+		return nil
+	}
+	if f.uidValidity == 0 || !isRegular(f.folder) {
+		s.log.Warn().Str("folder", f.folder).Msg("a folder without UIDVALIDITY, or with a name that can be spelt in other ways: nothing is deleted in it")
+		return nil
+	}
+	f.use = s.useOf(ctx, f.target)
+	guarded, err := s.Guard.OpenFolder(ctx, s.visitorTo(f.target), f.stance,
+		guard.OpenedFolder{Name: f.folder, Use: f.use, UIDValidity: f.uidValidity}, s.notify)
+	if err != nil {
+		return err
+	}
+	f.guarded = guarded
+	return s.placeMarks(ctx, f)
+}
+
+// placeMarks finds the messages that the ledger knows something about.
+func (s *session) placeMarks(ctx context.Context, f *folder) error {
+	marked, unsettled := f.guarded.Marks(), f.guarded.Unsettled()
+	asked := slices.Concat(marked, unsettled)
+	if len(asked) == 0 {
+		return nil
+	}
+	places, err := s.locate(ctx, asked)
+	if err != nil {
+		return err
+	}
+	there := uidsOf(places)
+	slices.Sort(there)
+	isThere := func(u message.UID) bool { _, found := slices.BinarySearch(there, u); return found }
+	gone := slices.DeleteFunc(asked, isThere)
+	stays := slices.DeleteFunc(slices.Clone(unsettled), func(u message.UID) bool { return !isThere(u) })
+	if len(gone)+len(stays) > 0 {
+		_ = f.guarded.Settle(ctx, gone, stays) // logged there; a later look settles the same
+	}
+	places = slices.DeleteFunc(places, func(p view.Place) bool {
+		_, isMarked := slices.BinarySearch(marked, message.UID(p.UID))
+		return !isMarked
+	})
+	s.out.Lock()
+	defer s.out.Unlock()
+	f.marks.Add(places...)
+	return nil
+}
+
+// handleUnselect is UNSELECT (RFC 3691), which deletes nothing.
+func (s *session) handleUnselect(ctx context.Context, cmd command.Command) error {
+	if err := s.unselect(ctx); err != nil {
+		return err
+	}
+	return s.reply(cmd.Tag + " OK Unselect completed")
+}
+
+// unselect leaves the folder without deleting anything. A server without
+// UNSELECT opens the folder again for reading only; CLOSE then deletes nothing
+// (RFC 9051, 6.4.2).
+func (s *session) unselect(ctx context.Context) error {
+	f := s.folder
+	s.closeFolder(ctx)
+	s.state = authenticated
+	if s.upstreamHas("UNSELECT") {
+		return s.mustSay(ctx, "UNSELECT", command.None{}, nil)
+	}
+	quiet := func(*response) bool { return true }
+	if err := s.mustSay(ctx, "EXAMINE", command.Select{Folder: f.name}, quiet); err != nil {
+		return err
+	}
+	return s.mustSay(ctx, "CLOSE", command.None{}, quiet)
+}
+
+// mustSay is say for a command that the upstream cannot refuse.
+func (s *session) mustSay(ctx context.Context, name string, args command.Args, collect func(*response) bool) error {
+	res, err := s.say(ctx, name, args, collect)
+	if err == nil && !res.ok() {
+		err = Reply{Word: "NO", Text: clean(res.human(), 200)}
+	}
+	return err
+}
