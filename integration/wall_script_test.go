@@ -43,9 +43,13 @@ const (
 	// usable: the connection must go on to work. Without it, it may also be
 	// closed, with a reason.
 	usable
-	// frees: under a policy that lets starred messages go, the starred one
-	// (message 2) is gone afterwards.
+	// frees: where policy lets starred messages go, the starred one (message 2)
+	// is gone afterwards.
 	frees
+	// keeps: it is still there, for nobody asked for it, or not for it alone.
+	keeps
+	// empties: where policy lets go what is in Trash, message 6 is gone.
+	empties
 )
 
 // step is a part of a script.

@@ -41,6 +41,9 @@ func TestTheAttacksWork(t *testing.T) {
 		if (a.how&deadly != 0) != (len(harm) > 0) {
 			t.Errorf("%s: said to be deadly: %t; it did %q; Dovecot says %q\n%s", a.name, a.how&deadly != 0, harm, said, outcomes[i].transcript)
 		}
+		if _, there := s.boxes[i].flags(props[1]); a.how&frees != 0 && there {
+			t.Errorf("%s: message 2 stays even without a guard", a.name)
+		}
 		if len(said) == 0 && slices.ContainsFunc(harm, func(h string) bool { return strings.Contains(h, "message") }) {
 			t.Errorf("%s: it did %q, and Dovecot's log says nothing", a.name, harm)
 		}
@@ -97,12 +100,28 @@ func attackTheGuard(t *testing.T, policy, may string) {
 					t.Errorf("Dovecot says: %s", e)
 				}
 			}
-			if _, there := box.flags(props[1]); may != "" && a.how&frees != 0 && there {
-				t.Error("message 2 may go, and is still there")
+			if may != "" {
+				throughTheDoor(t, a, box)
 			}
 			if t.Failed() {
 				t.Log(fmt.Sprint(steps(a.script)), "\n", outcomes[i].transcript)
 			}
 		})
+	}
+}
+
+// throughTheDoor looks whether what may go is gone, and only where it was asked
+// for.
+func throughTheDoor(t *testing.T, a attempt, box stageBox) {
+	flags, starred := box.flags(props[1])
+	_, inTrash := box.flags(props[5])
+	if a.how&frees != 0 && starred {
+		t.Error("message 2 may go, and is still there")
+	}
+	if a.how&keeps != 0 && (!starred || strings.Contains(flags, "T")) {
+		t.Errorf("nobody asked for message 2, and it is gone or marked: flags %q", flags)
+	}
+	if a.how&empties != 0 && inTrash {
+		t.Error("message 6 may go, and is still there")
 	}
 }
