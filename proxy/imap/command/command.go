@@ -34,9 +34,10 @@ var errMixedUp = errors.New("UIDs and sequence numbers are mixed up")
 // makes the encoder fail.
 func (c Command) Encode(e *wire.Encoder) {
 	e.Raw(c.Tag)
-	for word := range strings.SplitSeq(c.Name, " ") {
-		e.Space()
-		e.Raw(word)
+	word, rest, two := strings.Cut(c.Name, " ")
+	encodeWords(e, word)
+	if two {
+		encodeWords(e, rest)
 	}
 	if m, ok := MessagesOf(c.Args); ok && m.UID != strings.HasPrefix(c.Name, uidPrefix) {
 		e.Fail(errMixedUp)

@@ -65,8 +65,8 @@ func (l *Lexer) Begin() error {
 	l.refill()
 	err := l.nextLine()
 	l.first, l.err = nil, nil
-	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
-		l.first, err = syntax, nil
+	if isSyntax(err) {
+		l.first, err = err, nil
 	}
 	return err
 }
@@ -85,10 +85,15 @@ func (l *Lexer) Continue() error {
 	l.err, l.depth = nil, 0
 	l.refill()
 	err := l.nextLine()
-	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
-		return nil
+	if isSyntax(err) {
+		return nil // Finish says it
 	}
 	return err
+}
+
+func isSyntax(err error) bool {
+	var syntax *SyntaxError
+	return err != nil && errors.As(err, &syntax)
 }
 
 // refill gives the command its budget of text, tokens and literals.
@@ -136,11 +141,13 @@ func (l *Lexer) fail(err error) {
 // announced is not: if its content has come or will come unasked, what follows
 // cannot be told from a command (RFC 7888).
 func (l *Lexer) Finish() error {
-	var syntax *SyntaxError
-	if l.err == nil || !errors.As(l.err, &syntax) || syntax.Close || !l.doubtful() {
-		return l.err
+	if l.err == nil {
+		return nil
 	}
-	l.err = &SyntaxError{Text: syntax.Text, Close: true}
+	var syntax *SyntaxError
+	if errors.As(l.err, &syntax) && !syntax.Close && l.doubtful() {
+		l.err = &SyntaxError{Text: syntax.Text, Close: true}
+	}
 	return l.err
 }
 

@@ -17,7 +17,7 @@ const keptLine = 4 << 10
 type lineReader struct {
 	r    *bufio.Reader
 	line []byte // the line, without its CRLF where it is complete
-	half bool   // the line is not complete: the reader failed in it
+	half bool   // the line was begun and is not complete: the reader failed in it
 }
 
 // read reads the next line, of at most limit octets with its CRLF, and returns
@@ -30,7 +30,7 @@ func (l *lineReader) read(limit int) (int, error) {
 	for {
 		part, err := l.r.ReadSlice('\n')
 		l.line = append(l.line, part...)
-		l.half = err != nil
+		l.half = err != nil && len(l.line) > 0
 		switch {
 		case len(l.line) > limit:
 			l.half = false

@@ -38,7 +38,7 @@ func ParseNumSet(text []byte, uid, searchRes bool) (imap.NumSet, error) {
 // Never call Nums on it: 1:4294967295 is a set, too.
 func ParseSeqSet(text []byte) (imap.SeqSet, error) {
 	var few [8]numRange
-	ranges, err := parseRanges(few[:0], text)
+	ranges, err := parseRanges(room(few[:0], text), text)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func ParseSeqSet(text []byte) (imap.SeqSet, error) {
 // ParseUIDSet reads a set of UIDs, as [ParseSeqSet] does.
 func ParseUIDSet(text []byte) (imap.UIDSet, error) {
 	var few [8]numRange
-	ranges, err := parseRanges(few[:0], text)
+	ranges, err := parseRanges(room(few[:0], text), text)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,14 @@ func ParseUIDSet(text []byte) (imap.UIDSet, error) {
 
 func starless(n uint64) uint32 {
 	return uint32(n) // star's lower half is 0
+}
+
+// room is few, or more where the set has more elements.
+func room(few []numRange, text []byte) []numRange {
+	if n := bytes.Count(text, []byte(",")) + 1; n > cap(few) {
+		return make([]numRange, 0, min(n, MaxSetElements))
+	}
+	return few
 }
 
 // parseRanges reads the elements and makes the set normal.

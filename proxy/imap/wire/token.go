@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/emersion/go-imap/v2"
@@ -145,8 +144,8 @@ func (l *Lexer) Number32() uint32 {
 }
 
 // parseDecimal reads digits and nothing else: no sign, no blank, no leading
-// zero.
-func parseDecimal(b []byte, digits int) (uint64, bool) {
+// zero. There may be at most 19, so that the number cannot wrap.
+func parseDecimal(b []byte, digits int) (n uint64, ok bool) {
 	if len(b) == 0 || len(b) > digits || (b[0] == '0' && len(b) > 1) {
 		return 0, false
 	}
@@ -154,9 +153,9 @@ func parseDecimal(b []byte, digits int) (uint64, bool) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
+		n = 10*n + uint64(c-'0')
 	}
-	n, err := strconv.ParseUint(string(b), 10, 64)
-	return n, err == nil
+	return n, true
 }
 
 // Quoted reads a quoted string (RFC 9051, 9). Octets of 8 bits are taken, as
