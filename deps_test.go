@@ -17,7 +17,7 @@ import (
 // downwards only; a new edge is a decision, to be made here and in
 // docs/architecture.md.
 const allowed = `
-	cmd/mailguard:    admin config demo demo/dovecot demo/upstream guard ledger member message policy proxy proxy/pop3 release tlsconf
+	cmd/mailguard:    admin config demo demo/dovecot demo/upstream guard ledger member message policy proxy proxy/imap proxy/pop3 release tlsconf
 	demo:             demo/dovecot demo/upstream tlsconf
 	demo/dovecot:
 	demo/upstream:
@@ -25,6 +25,10 @@ const allowed = `
 	config:           guard member policy
 	proxy/pop3:       guard member message policy proxy proxy/credentials
 	proxy/credentials: member
+	proxy/imap:       guard member message policy proxy proxy/credentials proxy/imap/command proxy/imap/view proxy/imap/wire
+	proxy/imap/command: proxy/imap/wire
+	proxy/imap/view:
+	proxy/imap/wire:
 	proxy:
 	proxy/proxytest:  proxy
 	guard:            ledger member message policy
@@ -36,11 +40,13 @@ const allowed = `
 	tlsconf:
 	integration:
 	integration/clients:
+	integration/imapconn:
+	integration/servers:
 	bench:            demo/upstream tlsconf
 `
 
 // pure are the packages that do no I/O and have no clock.
-var pure = []string{"policy", "member", "message", "proxy/credentials"}
+var pure = []string{"policy", "member", "message", "proxy/credentials", "proxy/imap/command", "proxy/imap/view", "proxy/imap/wire"}
 
 type goPackage struct {
 	ImportPath string

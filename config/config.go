@@ -65,9 +65,18 @@ type Upstream struct {
 	IMAP    *Endpoint // nil: the server does not offer it
 	CAFile  string    // absolute; "" trusts the system's authorities
 
+	Namespaces []Namespace       // whose mailbox a shared folder is
+	FolderUses map[string]string // special use in lower case to the folder's name, "/" between its levels
+
 	// AuthorizationIdentity says that the server logs in as the SASL
 	// authorization identity. Some servers ignore it.
 	AuthorizationIdentity bool
+}
+
+// Namespace says whose mailbox the folders below a prefix are.
+type Namespace struct {
+	Prefix  string // with "{user}" in it, which stands for the owner
+	Mailbox string // made of {user}
 }
 
 // Endpoint is where and how an upstream is reached by one protocol.
@@ -104,7 +113,10 @@ type Limits struct {
 	POP3LockWait time.Duration // how long a POP3 login waits for another session of the same mailbox to end
 	LoginTime    time.Duration // from the connection to the login
 	Handshake    time.Duration // of TLS
-	Idle         time.Duration // between two commands; RFC 1939, 3 asks for 10 minutes at least
+	Idle         time.Duration // between two POP3 commands; RFC 1939, 3 asks for 10 minutes at least
+	IMAPIdle     time.Duration // between two IMAP commands; RFC 9051, 5.4 asks for 30 minutes at least
+	Command      time.Duration // for an IMAP client to send one command, or the next piece of a message
+	Answer       time.Duration // for an upstream to say something while an IMAP client's command waits
 	Upstream     time.Duration // for one answer of the upstream
 	Drain        time.Duration // for open sessions when the server stops
 	Connections  int           // of all clients together

@@ -62,8 +62,6 @@ func TestExample(t *testing.T) {
 	dir, text := exampleFolder(t)
 	cfg := loadText(t, dir, text)
 	same(t, noted(t, cfg, text), []string{
-		"listeners[0] @ {protocol: ima",
-		"listeners[1] @ {protocol: ima",
 		"identity: certificate @ certificate, n",
 		"admin.address @ address: \"127.",
 		"admin.token_file @ token_file: se",
@@ -94,15 +92,10 @@ func TestExampleWithEverythingActive(t *testing.T) {
 	cfg := loadText(t, dir, text)
 	same(t, noted(t, cfg, text), []string{
 		"include @ include: conf.",
-		"listeners[0] @ {protocol: ima",
-		"listeners[1] @ {protocol: ima",
-		"listeners[4] @ {protocol: ima",
 		"listeners[4].proxy_protocol @ proxy_protocol",
 		"tls.acme @ acme: {email: ",
 		"tls.client_ca @ client_ca: tls",
 		"upstreams[0].service_account @ service_accoun",
-		"upstreams[0].namespaces @ namespaces: [{",
-		"upstreams[0].folder_uses @ folder_uses: {",
 		"identity: certificate @ certificate, n",
 		"mailboxes[0].secret_file @ secret_file: s",
 		"policy.preset @ preset: team-i",

@@ -230,9 +230,15 @@ type limitKeys struct {
 	LoginTime duration `yaml:"login_time"`
 	// HandshakeTime is the time for the TLS handshake. Default: 10s.
 	HandshakeTime duration `yaml:"handshake_time"`
-	// IdleTime is the time between two commands. Default: 10m, which RFC 1939 makes the least.
+	// IdleTime is the time between two POP3 commands. Default: 10m, which RFC 1939 makes the least.
 	IdleTime duration `yaml:"idle_time"`
-	// UpstreamTime is the time for one answer of the upstream. Default: 60s.
+	// IMAPIdleTime is the time between two IMAP commands. Default: 30m, which RFC 9051 makes the least.
+	IMAPIdleTime duration `yaml:"imap_idle_time"`
+	// CommandTime is the time for an IMAP client to send one command, or the next piece of a message. Default: 1m.
+	CommandTime duration `yaml:"command_time"`
+	// AnswerTime is how long an upstream may say nothing while an IMAP client's command waits. Default: 5m.
+	AnswerTime duration `yaml:"answer_time"`
+	// UpstreamTime is the time for one answer of the upstream to the guard itself. Default: 60s.
 	UpstreamTime duration `yaml:"upstream_time"`
 	// DrainTime is what open sessions are given when the server stops. Default: 30s.
 	DrainTime duration `yaml:"drain_time"`

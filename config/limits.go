@@ -19,7 +19,10 @@ func (c *checker) limits() {
 		{"pop3_lock_wait", keys.POP3LockWait, &l.POP3LockWait, 30 * time.Second, time.Second, 10 * time.Minute},
 		{"login_time", keys.LoginTime, &l.LoginTime, 60 * time.Second, time.Second, time.Hour},
 		{"handshake_time", keys.HandshakeTime, &l.Handshake, 10 * time.Second, time.Second, 10 * time.Minute},
-		{"idle_time", keys.IdleTime, &l.Idle, 10 * time.Minute, 10 * time.Minute, 24 * time.Hour}, // RFC 1939, 3
+		{"idle_time", keys.IdleTime, &l.Idle, 10 * time.Minute, 10 * time.Minute, 24 * time.Hour},              // RFC 1939, 3
+		{"imap_idle_time", keys.IMAPIdleTime, &l.IMAPIdle, 30 * time.Minute, 30 * time.Minute, 24 * time.Hour}, // RFC 9051, 5.4
+		{"command_time", keys.CommandTime, &l.Command, time.Minute, time.Second, time.Hour},
+		{"answer_time", keys.AnswerTime, &l.Answer, 5 * time.Minute, time.Second, 24 * time.Hour},
 		{"upstream_time", keys.UpstreamTime, &l.Upstream, 60 * time.Second, time.Second, time.Hour},
 		{"drain_time", keys.DrainTime, &l.Drain, 30 * time.Second, time.Second, time.Hour},
 	}

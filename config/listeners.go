@@ -50,9 +50,6 @@ func (c *checker) listener(p path, l listenerKeys) {
 	if l.TLS == "" {
 		c.missing(p, "`tls` is missing; it is none, starttls or implicit")
 	}
-	if l.Protocol == string(member.IMAP) {
-		c.later(p, "`"+p.String()+"`: IMAP listeners are not available in this version; remove it to serve POP3")
-	}
 	for i, network := range l.ProxyProtocol {
 		c.network(p.of("proxy_protocol", i), network)
 	}

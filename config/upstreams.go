@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strings"
 )
 
@@ -33,6 +34,8 @@ func (c *checker) upstream(p path, u upstreamKeys) Upstream {
 	}
 	found.IMAP = c.endpoint(p.of("imap"), u.IMAP)
 	found.POP3 = c.endpoint(p.of("pop3"), u.POP3)
+	found.Namespaces = c.namespaces(p, u.Namespaces)
+	found.FolderUses = u.FolderUses.names()
 	if u.CA != "" {
 		found.CAFile = c.authorities(p.of("ca"), u.CA)
 	}
@@ -122,17 +125,6 @@ func (c *checker) upstreamLater(p path, u upstreamKeys) {
 		c.laterKey(p.of("service_account"))
 		c.serviceAccount(p.of("service_account"), u.ServiceAccount)
 	}
-	for i, n := range u.Namespaces {
-		if at := p.of("namespaces", i); n.Prefix == "" || n.Mailbox == "" {
-			c.missing(at, "a namespace has a `prefix` and a `mailbox`, as in {prefix: \"shared/{user}/\", mailbox: \"{user}@example.com\"}")
-		}
-	}
-	if len(u.Namespaces) > 0 {
-		c.laterKey(p.of("namespaces"))
-	}
-	if u.FolderUses != nil {
-		c.laterKey(p.of("folder_uses"))
-	}
 	if u.ExpungeWithoutUIDPlus {
 		c.laterKey(p.of("expunge_without_uidplus"))
 	}
@@ -146,4 +138,34 @@ func (c *checker) serviceAccount(p path, keys *serviceKeys) {
 		c.missing(p, "`password_file` is missing: the file with the service account's password")
 	}
 	c.secretFile(p.of("password_file"), keys.PasswordFile)
+}
+
+// namespaces checks whose mailbox a shared folder is.
+func (c *checker) namespaces(p path, keys []namespaceKeys) []Namespace {
+	var all []Namespace
+	for i, n := range keys {
+		at := p.of("namespaces", i)
+		switch {
+		case n.Prefix == "" || n.Mailbox == "":
+			c.missing(at, "a namespace has a `prefix` and a `mailbox`, as in {prefix: \"shared/{user}/\", mailbox: \"{user}@example.com\"}")
+		case strings.Count(n.Prefix, "{user}") != 1:
+			c.wrong(at.of("prefix"), "`prefix` has one {user} in it, which stands for the owner, as in shared/{user}/")
+		case strings.HasPrefix(n.Prefix, "{user}"):
+			c.wrong(at.of("prefix"), "`prefix` has something before {user}: every folder would be somebody else's")
+		case strings.Count(n.Mailbox, "{user}") != 1:
+			c.wrong(at.of("mailbox"), "`mailbox` is made of the owner's {user}, as in {user}@example.com")
+		}
+		all = append(all, Namespace(n))
+	}
+	return all
+}
+
+// names are the folders by their use.
+func (k *folderUseKeys) names() map[string]string {
+	if k == nil {
+		return nil
+	}
+	uses := map[string]string{"trash": k.Trash, "junk": k.Junk, "drafts": k.Drafts, "sent": k.Sent, "archive": k.Archive}
+	maps.DeleteFunc(uses, func(_, name string) bool { return name == "" })
+	return uses
 }

@@ -102,7 +102,10 @@ func TestDefaults(t *testing.T) {
 	same(t, got.LearnFor, 30*24*time.Hour)
 	same(t, got.Mode, guard.Enforce)
 	same(t, got.Admin, Admin{Socket: filepath.Join(got.Dir, "mailguard.sock")})
-	same(t, got.Limits, Limits{30 * time.Second, time.Minute, 10 * time.Second, 10 * time.Minute, time.Minute, 30 * time.Second, 8000})
+	same(t, got.Limits, Limits{
+		POP3LockWait: 30 * time.Second, LoginTime: time.Minute, Handshake: 10 * time.Second, Idle: 10 * time.Minute, IMAPIdle: 30 * time.Minute,
+		Command: time.Minute, Answer: 5 * time.Minute, Upstream: time.Minute, Drain: 30 * time.Second, Connections: 8000,
+	})
 	same(t, got.Log, Log{"info", "json"})
 	same(t, got.Upstreams[0].POP3, &Endpoint{"192.0.2.1:995", TLSImplicit, "192.0.2.1"})
 }

@@ -93,6 +93,8 @@ type guard struct {
 	dir     string // its folder: configuration, certificate, ledger
 	pop3s   string // host:port
 	pop3    string // with STLS
+	imaps   string // host:port, "" without options.imap
+	imap    string // with STARTTLS
 	ca      string // file
 	roots   *x509.CertPool
 	process *exec.Cmd
@@ -101,6 +103,7 @@ type guard struct {
 
 // options say what a test changes.
 type options struct {
+	imap      string // the upstream's IMAP address; "" is a guard without IMAP
 	ledgerDir string // "" is the guard's folder
 	extra     string // further lines of configuration
 	policy    string // "" is the default policy
@@ -130,12 +133,18 @@ func newGuard(t testing.TB, upstream string, o options) *guard {
 	if o.policy == "" {
 		o.policy = "policy: {mode: enforce}"
 	}
+	listeners, imap := "", ""
+	if o.imap != "" {
+		g.imaps, g.imap = freeAddress(t), freeAddress(t)
+		listeners = fmt.Sprintf("\n  - {protocol: imap, address: %q, tls: implicit}\n  - {protocol: imap, address: %q, tls: starttls}", g.imaps, g.imap)
+		imap = fmt.Sprintf(", imap: {address: %q, tls: none}", o.imap)
+	}
 	if o.upstreams == "" {
-		o.upstreams = fmt.Sprintf("  - {name: main, domains: [\"*\"], pop3: {address: %q, tls: none}}", upstream)
+		o.upstreams = fmt.Sprintf("  - {name: main, domains: [\"*\"], pop3: {address: %q, tls: none}%s}", upstream, imap)
 	}
 	text := fmt.Sprintf(`listeners:
   - {protocol: pop3, address: %q, tls: implicit}
-  - {protocol: pop3, address: %q, tls: starttls}
+  - {protocol: pop3, address: %q, tls: starttls}%s
 tls:
   certificates: [{cert: %q, key: %q}]
 upstreams:
@@ -146,7 +155,7 @@ mailboxes:
   - {match: "*@personal.example.com", shared: false}
 %s
 %s
-`, g.pop3s, g.pop3, certFile, keyFile, o.upstreams, o.ledgerDir, mailbox, o.members, o.policy, o.extra)
+`, g.pop3s, g.pop3, listeners, certFile, keyFile, o.upstreams, o.ledgerDir, mailbox, o.members, o.policy, o.extra)
 	if err := os.WriteFile(g.config(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -16,9 +15,7 @@ import (
 	"mailguard/ledger"
 	"mailguard/member"
 	"mailguard/proxy"
-	"mailguard/proxy/pop3"
 	"mailguard/release"
-	"mailguard/tlsconf"
 )
 
 // app is a running server: everything that a configuration asks for, wired.
@@ -28,7 +25,7 @@ type app struct {
 	ledger    *ledger.Ledger
 	guard     *guard.Guard
 	releaser  *release.Releaser
-	upstreams []*pop3.Upstream
+	upstreams upstreams
 	servers   []*proxy.Server
 	admin     *http.Server
 	socket    net.Listener
@@ -84,89 +81,17 @@ func newReader(c *config.Config, l *ledger.Ledger, g *guard.Guard, r *release.Re
 // no flags that a release would have to read.
 func withoutFlags(c *config.Config, m member.Mailbox) bool {
 	for _, u := range c.Upstreams {
-		if pop3.Fits(u.Domains, m.Domain()) {
+		if member.DomainFits(u.Domains, m.Domain()) {
 			return u.IMAP == nil
 		}
 	}
 	return false
 }
 
-// newUpstreams returns the upstreams that have a POP3 side.
-func newUpstreams(c *config.Config) ([]*pop3.Upstream, error) {
-	var all []*pop3.Upstream
-	for _, u := range c.Upstreams {
-		if u.POP3 == nil {
-			continue
-		}
-		tls, err := tlsconf.Upstream(u.POP3.ServerName, u.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
-		}
-		all = append(all, &pop3.Upstream{
-			Name: u.Name, Domains: u.Domains, NoIMAP: u.IMAP == nil,
-			AuthorizationIdentity: u.AuthorizationIdentity, Timeout: c.Limits.Upstream,
-			Dialer: proxy.Dialer{
-				Address: u.POP3.Address, Mode: proxy.TLSMode(u.POP3.TLS), TLS: tls, Timeout: c.Limits.Upstream,
-			},
-		})
-	}
-	return all, nil
-}
-
-// listen opens the listeners.
-func (a *app) listen() error {
-	slots := proxy.NewSlots(a.config.Limits.Connections)
-	for _, l := range a.config.Listeners {
-		server, err := a.listenPOP3(l, slots)
-		if err != nil {
-			return err
-		}
-		a.servers = append(a.servers, server)
-	}
-	return nil
-}
-
-func (a *app) listenPOP3(l config.Listener, slots *proxy.Slots) (*proxy.Server, error) {
-	c := a.config
-	options := pop3.Options{
-		Guard: a.guard, Releaser: a.releaser, Members: member.NewResolver(c.Identity), Upstreams: a.upstreams,
-		NeedsTLS: l.TLS == config.TLSStart, Now: time.Now, Log: a.log,
-		Limits: pop3.Limits{
-			Login: c.Limits.LoginTime, Handshake: c.Limits.Handshake, Idle: c.Limits.Idle, LockWait: c.Limits.POP3LockWait,
-		},
-	}
-	server := proxy.ServerOptions{
-		Implicit: l.TLS == config.TLSImplicit, Slots: slots, HandshakeTimeout: c.Limits.Handshake, Log: a.log,
-	}
-	if l.TLS != config.TLSNone {
-		tls, err := tlsconf.Server(certificates(c), "pop3")
-		if err != nil {
-			return nil, err
-		}
-		server.TLS, options.STLS = tls, tls
-	}
-	server.Handler = pop3.NewHandler(options)
-	var err error
-	if server.Listener, err = net.Listen("tcp", l.Address); err != nil {
-		return nil, err
-	}
-	a.log.Info().Str("protocol", string(l.Protocol)).Str("address", server.Listener.Addr().String()).
-		Str("tls", string(l.TLS)).Msg("listening")
-	return proxy.NewServer(server), nil
-}
-
-func certificates(c *config.Config) []tlsconf.Certificate {
-	var all []tlsconf.Certificate
-	for _, cert := range c.Certificates {
-		all = append(all, tlsconf.Certificate{CertFile: cert.CertFile, KeyFile: cert.KeyFile})
-	}
-	return all
-}
-
 // logStart says what is served, and whether verdicts are carried out.
 func (a *app) logStart() {
 	e := a.log.Info().Str("config", a.config.Path).Str("ledger", a.config.Ledger.Path).
-		Str("mode", string(a.config.Mode)).Int("upstreams", len(a.upstreams))
+		Str("mode", string(a.config.Mode)).Int("upstreams", len(a.config.Upstreams))
 	if a.config.Mode == guard.Observe {
 		e.Msg("serving: deletions pass and are recorded (mode: observe)")
 		return

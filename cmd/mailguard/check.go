@@ -54,7 +54,7 @@ func checkUpstreams(ctx context.Context, c *config.Config) []string {
 		return []string{err.Error()}
 	}
 	var all []string
-	for _, u := range upstreams {
+	for _, u := range upstreams.pop3 {
 		traps, err := u.Traps(ctx)
 		if err != nil {
 			traps = []string{"cannot be reached: " + err.Error()}

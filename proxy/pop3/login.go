@@ -273,7 +273,7 @@ func (s *session) tryLogin(ctx context.Context, c credentials.Credentials) (Repl
 
 func (s *session) chooseUpstream(m member.Mailbox) *Upstream {
 	for _, u := range s.Upstreams {
-		if Fits(u.Domains, m.Domain()) {
+		if member.DomainFits(u.Domains, m.Domain()) {
 			return u
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,14 +33,6 @@ type Upstream struct {
 
 // capabilitiesLast is how long an upstream's capabilities are believed.
 const capabilitiesLast = 5 * time.Minute
-
-// Fits reports whether an upstream that serves these domains serves this one.
-func Fits(domains []string, domain string) bool {
-	return slices.ContainsFunc(domains, func(d string) bool {
-		suffix, wildcard := strings.CutPrefix(d, "*")
-		return d == domain || (wildcard && strings.HasSuffix(domain, suffix))
-	})
-}
 
 // known returns the capabilities that were last seen, and false if they are
 // too old.
