@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Conn struct {
 	tls  atomic.Pointer[tls.Conn] // nil while in clear
 	r    *bufio.Reader            // nil until it is asked for; so is w
 	w    *bufio.Writer
+	dry  atomic.Bool // the last read found nothing
 
 	closeOnce sync.Once
 	closeErr  error
@@ -89,6 +91,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if n > 0 && errors.Is(err, ErrPaused) {
 		err = nil // the bytes first; the next read will tell
 	}
+	c.dry.Store(n == 0 && (errors.Is(err, ErrPaused) || errors.Is(err, os.ErrDeadlineExceeded)))
 	return n, c.mark(OpRead, err)
 }
 
@@ -208,6 +211,10 @@ func (c *Conn) abort() {
 	_ = c.sock.Close()
 	c.Wake()
 }
+
+// hides reports whether bytes may lie where the system does not see them: in
+// TLS, which reads ahead. A read that found nothing has emptied it.
+func (c *Conn) hides() bool { return c.tls.Load() != nil && !c.dry.Load() }
 
 // stream is what carries the protocol now: the socket, or TLS on it.
 func (c *Conn) stream() net.Conn {

@@ -50,7 +50,7 @@ func newEpoll() (*epoll, error) {
 func (e *epoll) arm(nc net.Conn, token uint64) error {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
-		return errors.New("the connection is not a socket")
+		return errNoSocket
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {

@@ -73,6 +73,8 @@ var (
 	ErrPaused error = pausedError{}
 
 	errParkedLate = errors.New("the session parked although its context had ended")
+	errNoSocket   = errors.New("the system has no epoll, or a connection is not a socket")
+	errNotDry     = errors.New("the last read of a connection was neither paused nor timed out")
 	errAlreadyTLS = errors.New("TLS is already active")
 	errNoTLS      = errors.New("no TLS configuration")
 )

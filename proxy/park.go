@@ -8,8 +8,9 @@ import (
 )
 
 // parkRetry is after how long a session is resumed whose sockets cannot be
-// waited for (there is no memory, or the system has no epoll): often enough for
-// a client to notice little, seldom enough to cost little.
+// waited for (there is no memory, the system has no epoll, something may lie in
+// TLS's buffers): often enough for a client to notice little, seldom enough to cost
+// little.
 const parkRetry = time.Second
 
 // Parked is what a [Handler], or a Resume, returns as its error when its session
@@ -25,9 +26,9 @@ const parkRetry = time.Second
 //
 // Whoever parks has made sure that the last read of each connection returned
 // ErrPaused or a timeout, and nothing with it. Only then nothing is left in the
-// buffers of TLS, which the system cannot see. Nothing may wait to be sent. No
-// goroutine uses the connections until Resume is called. A pause is not lifted by
-// it.
+// buffers of TLS, which the system cannot see; where this is not so, the session is
+// resumed after a second. Nothing waits to be sent, and no goroutine uses the
+// connections until Resume is called. It does not lift a pause.
 //
 // A session whose context had already ended when its stretch began must not park:
 // it is closed.
@@ -60,10 +61,11 @@ func CanPark(conns ...*Conn) bool {
 func (s *Server) park(ctx context.Context, ses *session, parked *Parked) {
 	ses.upstream = parked.Upstream
 	p := &parking{
-		poller: &s.poller,
-		until:  parked.Until,
-		conns:  [2]*Conn{ses.conn, parked.Upstream},
-		resume: func() { go s.run(ctx, ses, parked.Resume) },
+		poller:   &s.poller,
+		until:    parked.Until,
+		client:   ses.conn,
+		upstream: parked.Upstream,
+		resume:   func() { go s.run(ctx, ses, parked.Resume) },
 	}
 	p.begin(ctx, func(err error) {
 		s.cannot.Do(func() {
@@ -74,25 +76,32 @@ func (s *Server) park(ctx context.Context, ses *session, parked *Parked) {
 
 // parking is one stay of a session in the poller. It begins once and ends once.
 type parking struct {
-	poller *poller
-	token  uint64 // guarded by the poller
-	until  time.Time
-	conns  [2]*Conn // the second may be nil
-	resume func()
+	poller   *poller
+	token    uint64 // guarded by the poller
+	until    time.Time
+	client   *Conn
+	upstream *Conn // may be nil
+	resume   func()
 
 	mu    sync.Mutex
 	begun bool // the sockets are registered: whoever ends it resumes the session
 	ended bool
 }
 
+// both returns the connections that there are.
+func (p *parking) both() []*Conn {
+	if p.upstream == nil {
+		return []*Conn{p.client}
+	}
+	return []*Conn{p.client, p.upstream}
+}
+
 // begin registers the session. What happens meanwhile is not lost: it ends the
 // parking, and the session is resumed when everything is registered, not before,
 // since it might be back here then.
 func (p *parking) begin(ctx context.Context, complain func(error)) {
-	for _, c := range p.conns {
-		if c != nil {
-			c.waker.attach(p)
-		}
+	for _, c := range p.both() {
+		c.waker.attach(p)
 	}
 	if ctx.Err() != nil {
 		p.end()
@@ -123,10 +132,8 @@ func (p *parking) end() {
 
 func (p *parking) leave() {
 	p.poller.remove(p)
-	for _, c := range p.conns {
-		if c != nil {
-			c.waker.detach()
-		}
+	for _, c := range p.both() {
+		c.waker.detach()
 	}
 	p.resume()
 }

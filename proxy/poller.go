@@ -29,14 +29,19 @@ type poller struct {
 
 // add registers p. After an error nobody waits for its sockets.
 func (w *poller) add(p *parking) error {
+	for _, c := range p.both() {
+		if !CanPark(c) {
+			return errNoSocket
+		}
+		if c.hides() {
+			return errNotDry
+		}
+	}
 	set, err := w.enter(p)
 	if err != nil {
 		return err
 	}
-	for _, c := range p.conns {
-		if c == nil {
-			continue
-		}
+	for _, c := range p.both() {
 		if err := set.arm(c.sock.Conn, p.token); err != nil {
 			return err
 		}
