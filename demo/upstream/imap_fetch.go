@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,11 +8,11 @@ import (
 
 // fetch is one FETCH command.
 type fetch struct {
-	s        *imapSession
-	small    []string  // items without a literal, in the order of the answer
-	sections []section // behind them
-	marks    bool      // sets \Seen
-	gone     bool      // a message was no longer there
+	s     *imapSession
+	short []string  // in front, as Dovecot does
+	long  []section // in the order in which they were asked for
+	marks bool      // sets \Seen
+	gone  bool      // a message was no longer there
 }
 
 var macros = map[string][]string{ // RFC 9051, 6.4.5
@@ -29,7 +28,7 @@ func (s *imapSession) cmdFetch(c *command) string {
 	}
 	f := &fetch{s: s}
 	if c.uid {
-		f.small = []string{"UID"}
+		f.short = []string{"UID"}
 	}
 	if unknown := f.items(c.args[1]); unknown != "" {
 		return c.bad("Unknown parameter " + unknown)
@@ -56,8 +55,10 @@ func (f *fetch) items(a arg) string {
 	if a.kind == list {
 		words = a.list
 	} else if macro := macros[strings.ToUpper(a.text)]; macro != nil {
-		f.small = append(f.small, macro...)
-		return ""
+		words = nil
+		for _, item := range macro {
+			words = append(words, arg{text: item})
+		}
 	}
 	for _, word := range words {
 		if !word.word() || !f.item(word.text) {
@@ -70,16 +71,22 @@ func (f *fetch) items(a arg) string {
 	return ""
 }
 
-var simpleItems = []string{"FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE"}
+var (
+	shortItems     = []string{"FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE"}
+	structureItems = []string{"ENVELOPE", "BODY", "BODYSTRUCTURE"}
+)
 
 // item reads one item.
 func (f *fetch) item(text string) bool {
 	name := strings.ToUpper(text)
-	if slices.Contains(simpleItems, name) {
-		if !slices.Contains(f.small, name) {
-			f.small = append(f.small, name)
+	if slices.Contains(shortItems, name) {
+		if !slices.Contains(f.short, name) {
+			f.short = append(f.short, name)
 		}
 		return true
+	}
+	if slices.Contains(structureItems, name) {
+		return f.section(section{label: name, structure: true}, false)
 	}
 	switch name {
 	case "RFC822":
@@ -100,7 +107,7 @@ func (f *fetch) item(text string) bool {
 }
 
 func (f *fetch) section(sec section, marks bool) bool {
-	f.sections = append(f.sections, sec)
+	f.long = append(f.long, sec)
 	f.marks = f.marks || marks
 	return true
 }
@@ -114,25 +121,25 @@ func (f *fetch) one(n int) {
 	w := f.s.w
 	b := append(w.AvailableBuffer(), "* "...)
 	b = append(strconv.AppendInt(b, int64(n)+1, 10), " FETCH ("...)
-	for i, item := range f.small {
+	for i, item := range f.short {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = f.appendItem(b, item, m, gone)
+		b = f.appendShort(b, item, m, gone)
 	}
-	separate := len(f.small) > 0
-	if marked && !slices.Contains(f.small, "FLAGS") {
+	separate := len(f.short) > 0
+	if marked && !slices.Contains(f.short, "FLAGS") {
 		if separate {
 			b = append(b, ' ')
 		}
-		b, separate = f.appendItem(b, "FLAGS", m, gone), true
+		b, separate = f.appendShort(b, "FLAGS", m, gone), true
 	}
 	_, _ = w.Write(b)
-	for i := range f.sections {
+	for i := range f.long {
 		if separate {
 			_ = w.WriteByte(' ')
 		}
-		f.writeSection(&f.sections[i], m, gone)
+		f.writeLong(&f.long[i], m, gone)
 		separate = true
 	}
 	_, _ = w.WriteString(")\r\n")
@@ -141,7 +148,7 @@ func (f *fetch) one(n int) {
 // needsText reports whether something is asked for that a message takes along
 // when it goes.
 func (f *fetch) needsText() bool {
-	return len(f.sections) > 0 || slices.ContainsFunc(f.small, func(item string) bool { return item != "FLAGS" && item != "UID" })
+	return len(f.long) > 0 || slices.ContainsFunc(f.short, func(item string) bool { return item != "FLAGS" && item != "UID" })
 }
 
 // mark sets \Seen, and counts it as told: the answer tells it.
@@ -158,9 +165,9 @@ func (f *fetch) mark(e *entry) bool {
 	return true
 }
 
-// appendItem writes an item without a literal. Of a message that is gone
-// Dovecot still knows flags and UID.
-func (f *fetch) appendItem(b []byte, item string, m *message, gone bool) []byte {
+// appendShort writes a short item. Of a message that is gone Dovecot still
+// knows flags and UID.
+func (f *fetch) appendShort(b []byte, item string, m *message, gone bool) []byte {
 	switch item {
 	case "FLAGS":
 		return append(m.flags.Load().append(append(b, "FLAGS ("...), f.s.open.isRecent(m)), ')')
@@ -168,20 +175,13 @@ func (f *fetch) appendItem(b []byte, item string, m *message, gone bool) []byte 
 		return strconv.AppendUint(append(b, "UID "...), uint64(m.uid), 10)
 	}
 	b = append(append(b, item...), ' ')
-	if gone {
+	switch {
+	case gone:
 		return append(b, lost[item]...)
-	}
-	switch item {
-	case "INTERNALDATE":
+	case item == "INTERNALDATE":
 		return append(m.date.AppendFormat(append(b, '"'), "02-Jan-2006 15:04:05 -0700"), '"')
-	case "RFC822.SIZE":
-		return strconv.AppendInt(b, m.size(), 10)
-	case "ENVELOPE":
-		return append(b, envelope(m.raw[:m.header])...)
 	}
-	var text strings.Builder
-	m.structure().write(&text, item == "BODYSTRUCTURE")
-	return append(b, text.String()...)
+	return strconv.AppendInt(b, m.size(), 10)
 }
 
 // lost is what Dovecot tells of a message that another session removed.
@@ -193,21 +193,43 @@ var lost = map[string]string{
 	"BODYSTRUCTURE": `("text" "plain" NIL NIL NIL "7bit" 0 0 NIL NIL NIL NIL)`,
 }
 
-// writeSection writes a literal, straight from the message.
-func (f *fetch) writeSection(sec *section, m *message, gone bool) {
+// writeLong writes an item that may be long. A literal comes straight from the
+// message.
+func (f *fetch) writeLong(sec *section, m *message, gone bool) {
 	w := f.s.w
 	_, _ = w.WriteString(sec.label)
-	if gone {
-		_, _ = w.WriteString(" NIL")
-		return
+	_ = w.WriteByte(' ')
+	switch {
+	case gone && sec.structure:
+		_, _ = w.WriteString(lost[sec.label])
+	case gone:
+		_, _ = w.WriteString("NIL")
+	case sec.structure:
+		_, _ = w.WriteString(structure(sec.label, m.text))
+	default:
+		content, decoded := sec.of(m.text)
+		f.writeLiteral(sec, content, decoded)
 	}
-	content := sec.of(m.text)
-	b := append(w.AvailableBuffer(), ' ')
+}
+
+// structure is ENVELOPE, BODY or BODYSTRUCTURE.
+func structure(item string, t *text) string {
+	if item == "ENVELOPE" {
+		return envelope(t.raw[:t.header])
+	}
+	var b strings.Builder
+	t.structure().write(&b, item == "BODYSTRUCTURE")
+	return b.String()
+}
+
+func (f *fetch) writeLiteral(sec *section, content []byte, decoded bool) {
+	w := f.s.w
+	b := w.AvailableBuffer()
 	if sec.sizeOnly {
 		_, _ = w.Write(strconv.AppendInt(b, int64(len(content)), 10))
 		return
 	}
-	if sec.binary && bytes.IndexByte(content, 0) >= 0 { // RFC 3516, 4.2: literal8
+	if decoded { // RFC 3516, 4.2: literal8
 		b = append(b, '~')
 	}
 	b = strconv.AppendInt(append(b, '{'), int64(len(content)), 10)

@@ -154,8 +154,12 @@ func (s *imapSession) cmdStatus(c *command) string {
 	if problem != "" {
 		return "NO " + problem
 	}
-	s.say("* STATUS " + astring(c.args[0].text) + " (" + f.status(items) + ")")
-	if s.open != nil && s.open.folder == f {
+	mine := s.open
+	if mine != nil && mine.folder != f {
+		mine = nil
+	}
+	s.say("* STATUS " + astring(c.args[0].text) + " (" + f.status(items, mine) + ")")
+	if mine != nil {
 		return "OK [CLIENTBUG] Status on selected mailbox completed."
 	}
 	return "OK Status completed."
@@ -175,14 +179,15 @@ func readStatusItems(args []arg) (items []string, problem string) {
 	return items, ""
 }
 
-// status counts what was asked for.
-func (f *folder) status(items []string) string {
+// status counts what was asked for. mine is the view of a session that has the
+// folder open, and so has \Recent messages of its own; else nil.
+func (f *folder) status(items []string, mine *view) string {
 	f.box.mu.Lock()
 	defer f.box.mu.Unlock()
 	counts := map[string]int64{"MESSAGES": int64(len(f.messages)), "UIDNEXT": int64(f.uidNext), "UIDVALIDITY": int64(f.uidValidity)}
 	for _, m := range f.messages {
 		counts["SIZE"] += m.size()
-		if m.uid >= f.recentFrom {
+		if m.uid >= f.recentFrom || mine != nil && mine.isRecent(m) {
 			counts["RECENT"]++
 		}
 		if !m.flags.Load().has(seen) {

@@ -180,12 +180,12 @@ func (s *imapSession) sayListed(q query, l listed) {
 	children := !q.extended || slices.Contains(q.want, "CHILDREN")
 	add(children && l.children, `\HasChildren`)
 	add(children && !l.children, `\HasNoChildren`)
-	if special {
+	if special && (!q.extended || q.special || slices.Contains(q.want, "SPECIAL-USE")) {
 		attributes = append(attributes, l.folder.use)
 	}
 	s.say("* LIST (" + strings.Join(attributes, " ") + ") " + quote(s.delimiter()) + " " + astring(l.name))
 	if q.status != nil && l.folder != nil {
-		s.say("* STATUS " + astring(l.name) + " (" + l.folder.status(q.status) + ")")
+		s.say("* STATUS " + astring(l.name) + " (" + l.folder.status(q.status, nil) + ")")
 	}
 }
 

@@ -250,7 +250,7 @@ func (l *lexer) atom() (arg, error) {
 		if !open && (c == ' ' || c == '(' || c == ')') {
 			break
 		}
-		if c < ' ' || c == 0x7f || !open && (c == '"' || c == '{') {
+		if c < ' ' || c > '~' || !open && (c == '"' || c == '{') {
 			return arg{}, l.bad("Invalid characters in atom")
 		}
 	}

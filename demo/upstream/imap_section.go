@@ -20,6 +20,7 @@ type section struct {
 	from, max int
 	binary    bool // decoded (RFC 3516)
 	sizeOnly  bool
+	structure bool // no section: ENVELOPE, BODY or BODYSTRUCTURE
 }
 
 // parseSection reads the item from its bracket on: [...]<...>.
@@ -47,7 +48,7 @@ func (sec *section) readPartial(behind string) bool {
 	sec.max, err2 = strconv.Atoi(count)
 	sec.partial = true
 	sec.label += "<" + from + ">"
-	return ok && err1 == nil && err2 == nil && sec.from >= 0 && sec.max > 0 && len(behind) == len(from)+len(count)+3
+	return ok && err1 == nil && err2 == nil && sec.from >= 0 && sec.max >= 0 && len(behind) == len(from)+len(count)+3
 }
 
 func (sec *section) readInside(inside string) bool {
@@ -74,34 +75,37 @@ func (sec *section) readInside(inside string) bool {
 	return len(sec.fields) > 0
 }
 
-// of is what the section holds of a message. It is not to be changed.
-func (sec *section) of(t *text) []byte {
-	content := sec.whole(t)
+// of is what the section holds of a message, and whether it was decoded for
+// that. It is not to be changed.
+func (sec *section) of(t *text) (content []byte, decoded bool) {
+	content, decoded = sec.whole(t)
 	if !sec.partial {
-		return content
+		return content, decoded
 	}
 	from := min(sec.from, len(content))
-	return content[from:min(len(content), from+sec.max)]
+	return content[from:min(len(content), from+sec.max)], decoded
 }
 
-func (sec *section) whole(t *text) []byte {
+// whole is the section without its partial. BINARY[] shows a message as it is
+// stored; Dovecot would decode its parts and change their headers.
+func (sec *section) whole(t *text) (content []byte, decoded bool) {
 	if len(sec.path) == 0 {
-		return sec.pick(t.raw[:t.header], t.raw[t.header:], t.raw)
+		return sec.pick(t.raw[:t.header], t.raw[t.header:], t.raw), false
 	}
 	p := t.structure().find(sec.path)
 	switch {
 	case p == nil:
-		return nil
+		return nil, false
 	case sec.binary:
 		return p.decoded()
 	case sec.what == "":
-		return p.body
+		return p.body, false
 	case sec.what == "MIME":
-		return p.header
+		return p.header, false
 	case p.inner != nil:
-		return sec.pick(p.inner.header, p.inner.body, p.body)
+		return sec.pick(p.inner.header, p.inner.body, p.body), false
 	}
-	return nil
+	return nil, false
 }
 
 // pick chooses from a message.
@@ -128,8 +132,9 @@ func someFields(header []byte, names []string, listed bool) []byte {
 	return append(some, "\r\n"...)
 }
 
-// decoded undoes the part's transfer encoding. What cannot be decoded stays.
-func (p *part) decoded() []byte {
+// decoded undoes the part's transfer encoding, where it has one. What cannot be
+// decoded stays.
+func (p *part) decoded() (content []byte, was bool) {
 	encoding, _ := headerValue(p.header, "Content-Transfer-Encoding")
 	var r io.Reader
 	switch strings.ToLower(encoding) {
@@ -138,11 +143,11 @@ func (p *part) decoded() []byte {
 	case "quoted-printable":
 		r = quotedprintable.NewReader(bytes.NewReader(p.body))
 	default:
-		return p.body
+		return p.body, false
 	}
 	content, err := io.ReadAll(r)
 	if err != nil {
-		return p.body
+		return p.body, false
 	}
-	return content
+	return content, true
 }

@@ -196,7 +196,7 @@ func (s *imapSession) run1(c *command) {
 		return
 	}
 	if row.news != never && !strings.HasPrefix(answer, "BAD") {
-		s.tellNews(row.news == all || row.news == notBySequence && c.uid, c.uid)
+		s.tellNews(row.news == all || row.news == notBySequence && c.uid, c.name == "UID STORE")
 	}
 	s.say(c.tag + " " + answer)
 	if c.after != "" {

@@ -77,7 +77,7 @@ func mayInsert(rights string) bool { return strings.Contains(rights, "i") }
 
 // target is where COPY and MOVE go.
 func (s *imapSession) target(c *command) (f *folder, problem string) {
-	if len(c.args) != 2 || !c.args[1].word() {
+	if len(c.args) < 2 || !c.args[1].word() {
 		return nil, c.bad("Invalid arguments")
 	}
 	f, problem = s.find(c.args[1].text)

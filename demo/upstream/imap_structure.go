@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
-// nstring is RFC 9051, 9, nstring: NIL, quoted, or a literal.
+// nstring is RFC 9051, 9, nstring: NIL, quoted, or a literal. Folded text is
+// unfolded; as Dovecot does, a literal holds it all the same.
 func nstring(text string, there bool) string {
 	switch {
 	case !there:
 		return "NIL"
-	case strings.ContainsAny(text, "\r\n\x00") || strings.ContainsFunc(text, func(r rune) bool { return r > '~' }):
+	case strings.ContainsAny(text, "\r\n\x00\"\\") || strings.ContainsFunc(text, func(r rune) bool { return r > '~' }):
+		text = unfold(text)
 		return fmt.Sprintf("{%d}\r\n%s", len(text), text)
 	}
 	return quote(text)
@@ -23,7 +25,7 @@ func envelope(header []byte) string {
 	for f := range fields(header) {
 		name := strings.ToLower(f.name)
 		if _, known := values[name]; !known {
-			values[name] = f.value()
+			values[name] = f.folded()
 		}
 	}
 	text := func(name string) string {
@@ -46,7 +48,7 @@ func envelope(header []byte) string {
 // addresses writes an address list, NIL where there is none.
 func addresses(value string) string {
 	var b strings.Builder
-	p := &addressParser{text: value}
+	p := &addressParser{text: unfold(value)}
 	for p.text = strings.TrimLeft(p.text, " \t,"); p.text != ""; p.text = strings.TrimLeft(p.text, " \t,") {
 		p.one(&b)
 	}
@@ -77,7 +79,10 @@ func (p *addressParser) one(b *strings.Builder) {
 				words += word
 			}
 		case c == '(':
-			comment, p.text, _ = strings.Cut(p.text, ")")
+			var text string
+			if text, p.text, _ = strings.Cut(p.text, ")"); words != "" { // one in front is no name
+				comment = text
+			}
 		case c == '<':
 			angle, inAngle = true, true
 		case c == '>':

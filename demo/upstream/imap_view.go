@@ -61,11 +61,12 @@ func (v *view) update(expunge bool) (n news) {
 	gone := 0
 	for i := range v.entries {
 		e := &v.entries[i]
-		if e.m.gone.Load() {
+		leaves := e.m.gone.Load()
+		if leaves {
 			gone++
 		}
 		if now := e.m.flags.Load(); now != e.told {
-			if !e.m.gone.Load() && !now.equal(e.told) {
+			if !(leaves && expunge) && !now.equal(e.told) {
 				n.flagged = append(n.flagged, i+1)
 			}
 			e.told = now

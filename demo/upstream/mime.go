@@ -46,11 +46,16 @@ func fieldLength(header []byte) int {
 
 func (f field) is(name string) bool { return strings.EqualFold(f.name, name) }
 
-// value is what stands behind the colon, unfolded.
-func (f field) value() string {
+// folded is what stands behind the colon.
+func (f field) folded() string {
 	_, value, _ := bytes.Cut(f.raw, []byte(":"))
-	return strings.TrimSpace(strings.NewReplacer("\r\n", "", "\n", "").Replace(string(value)))
+	return string(bytes.TrimSpace(value))
 }
+
+func (f field) value() string { return unfold(f.folded()) }
+
+// unfold is RFC 5322, 2.2.3.
+func unfold(text string) string { return strings.ReplaceAll(text, "\r\n", "") }
 
 // decoded is the value with its encoded words read (RFC 2047).
 func (f field) decoded() string {
