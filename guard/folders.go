@@ -66,7 +66,7 @@ func (o *openFolders) enter(ctx context.Context, f *Folder, changed func(), read
 	o.mu.Lock()
 	f.member, f.shown = m, marks
 	m.sessions[f] = changed
-	told := m.replace(marks) // the ledger knows best
+	told := m.replace(marks, f) // the ledger knows best
 	o.mu.Unlock()
 	m.done()
 	tell(told)
@@ -156,16 +156,16 @@ func (o *openFolders) apply(f *Folder, add, remove []message.UID) []func() {
 	} else {
 		f.shown = after(f.shown, add, remove)
 	}
-	return f.member.replace(marks)
+	return f.member.replace(marks, f)
 }
 
 // replace changes the marks and returns how to tell the sessions that do not
-// know them.
-func (m *openMember) replace(marks []message.UID) []func() {
+// know them; by is told by whoever called.
+func (m *openMember) replace(marks []message.UID, by *Folder) []func() {
 	m.marks = marks
 	var told []func()
 	for f, changed := range m.sessions {
-		if changed != nil && !slices.Equal(f.shown, marks) {
+		if f != by && changed != nil && !slices.Equal(f.shown, marks) {
 			told = append(told, changed)
 		}
 	}
