@@ -18,7 +18,7 @@ mboxname_lockpath: /run/cyrus/lock
 lmtpsocket: /run/cyrus/lmtp
 idlesocket: /run/cyrus/idle
 notifysocket: /run/cyrus/notify
-servername: mail.example.com
+servername: ` + serverName + `
 cyrus_user: cyrus
 cyrus_group: mail
 admins: cyrus
@@ -32,10 +32,11 @@ delete_mode: immediate
 popminpoll: 0
 failedloginpause: 0
 sasl_mech_list: PLAIN LOGIN
-sasl_pwcheck_method: auxprop
-sasl_auxprop_plugin: sasldb
-sasl_sasldb_path: /etc/sasldb2
+sasl_pwcheck_method: saslauthd
+sasl_saslauthd_path: /` + saslauthd + `
 `
+
+const serverName = "mail.example.com"
 
 const cyrusConf = `START {
   recover cmd="` + cyrusBin + `ctl_cyrusdb -r"
@@ -51,8 +52,7 @@ EVENTS {
 }
 `
 
-// administrator makes the mailboxes. Where a name has no domain Cyrus looks
-// for it under the server's name.
+// administrator makes the mailboxes.
 const administrator = "cyrus"
 
 // configure writes all that Cyrus reads but for the ports.
@@ -63,16 +63,20 @@ func (c *Cyrus) configure() error {
 	if err := c.root.write("etc/imapd.conf", []byte(imapdConf)); err != nil {
 		return err
 	}
+	var err error
 	c.secret = rand.Text()
-	users := append([]User{{Name: administrator + "@mail.example.com", Password: c.secret}}, c.options.Users...)
-	for _, u := range users {
-		name, domain, _ := strings.Cut(u.Name, "@")
-		_, err := c.root.run(strings.NewReader(u.Password), saslPassword, "-p", "-c", "-f", "/etc/sasldb2", "-u", domain, name)
-		if err != nil {
-			return fmt.Errorf("a password for %s: %w", u.Name, err)
-		}
+	c.passwords, err = answerPasswords(c.root, c.right)
+	return err
+}
+
+// right reports whether a password is the user's. Cyrus has made the name
+// canonical, and looks for a name without a domain under the server's own name.
+func (c *Cyrus) right(name, password string) bool {
+	local, domain, _ := strings.Cut(name, "@")
+	if local == administrator && (domain == "" || domain == serverName) {
+		return password == c.secret
 	}
-	return nil
+	return password != "" && password == c.options.password(name)
 }
 
 func (c *Cyrus) writePorts() error {

@@ -11,7 +11,6 @@ import (
 // What is run from where tools/unpack-servers put it.
 const (
 	cyrusBin     = "/usr/lib/cyrus/bin/"
-	saslPassword = "/usr/sbin/saslpasswd2"
 	courierAuth  = "/usr/lib/courier/courier-authlib/"
 	courierLogin = "/usr/lib/courier/courier/"
 	courierTCP   = "/usr/sbin/couriertcpd"
@@ -42,7 +41,7 @@ func Installed() error {
 	unpacked := filepath.Join(cache, "servers")
 	var missing []string
 	for _, program := range []string{
-		cyrusBin + "master", cyrusBin + "imapd", cyrusBin + "pop3d", saslPassword,
+		cyrusBin + "master", cyrusBin + "imapd", cyrusBin + "pop3d",
 		courierAuth + "authdaemond", courierLogin + "imaplogin", courierTCP, courierIMAP, gamServer,
 	} {
 		if _, err := os.Stat(filepath.Join(unpacked, program)); err != nil {

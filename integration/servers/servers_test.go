@@ -249,6 +249,35 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// Whoever may annotate a folder can have Cyrus empty it: a guard must not let
+// that through. By its Date a message is old enough.
+func TestExpire(t *testing.T) {
+	need(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := StartCyrus(ctx, Options{Users: []User{support}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if err := s.Deliver(support.Name, []byte("Subject: old\nDate: Mon, 01 Jan 2024 10:00:00 +0000\n\nText\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Expire(); err != nil {
+		t.Fatal(err)
+	}
+	if all := messages(t, s, support.Name); len(all) != 1 {
+		t.Errorf("nothing was to expire: %v", all)
+	}
+	do(t, logIn(t, s, support), `SETMETADATA INBOX (/shared/vendor/cmu/cyrus-imapd/expire "1")`)
+	if err := s.Expire(); err != nil {
+		t.Fatal(err)
+	}
+	if all := messages(t, s, support.Name); len(all) != 0 {
+		t.Errorf("the message was to expire: %v", all)
+	}
+}
+
 func TestLogInWithWrongPassword(t *testing.T) {
 	eachServer(t, func(t *testing.T, s running) {
 		conn, err := imapconn.Dial(t.Context(), s.IMAP(), nil)
