@@ -15,11 +15,16 @@ import (
 
 // stageConfig makes of Dovecot what offers an attacker most: access rights,
 // quota, metadata, compression, other people's folders, the same folders under
-// a hidden second name; and a record of all that changes.
+// a hidden second name; and a record of all that changes. A process serves many
+// sessions, one after the other: starting one for each takes longer than the
+// attempts.
 const stageConfig = `
 mail_plugins = $mail_plugins notify mail_log acl quota
 protocol imap {
   mail_plugins = $mail_plugins imap_acl imap_quota imap_zlib
+}
+service imap {
+  service_count = 100
 }
 imap_metadata = yes
 mail_attribute_dict = file:%h/attributes
