@@ -36,6 +36,9 @@ var update = flag.Bool("update", false, "write Dovecot's answers into testdata/d
 
 const dialogues = "testdata/dialogues/*.txt"
 
+// letterDate is a time long ago.
+var letterDate = time.Date(2020, 1, 1, 10, 0, 0, 0, time.UTC)
+
 // letter is what every mailbox of the dialogues holds, as messages 1 to 5.
 func letter(i int) []byte {
 	return fmt.Appendf(nil, "From: \"A. B\" <a%d@example.com>\r\nTo: Team <support@example.com>, b@c.d\r\nSubject: message %d\r\nDate: Mon, 23 Nov 2026 10:0%d:00 +0100\r\nMessage-ID: <m%d@x>\r\n\r\nHello %d\r\nline two\r\n", i, i, i, i, i)

@@ -38,12 +38,18 @@ func (v *view) isRecent(m *message) bool {
 
 // news is what a client has to be told.
 type news struct {
-	keywords []string // all of the folder's; nil: nothing new
-	flagged  []int    // numbers of messages with other flags
-	expunged []int    // numbers, the highest first
-	exists   bool     // there are more messages
-	recent   bool     // the number of \Recent ones is another
-	deleted  bool     // the folder is gone
+	keywords []string   // all of the folder's; nil: nothing new
+	flagged  []numbered // messages with other flags, by the numbers before the expunges
+	expunged []int      // numbers, the highest first
+	exists   bool       // there are more messages
+	recent   bool       // the number of \Recent ones is another
+	deleted  bool       // the folder is gone
+}
+
+// numbered is a message and its number.
+type numbered struct {
+	number int
+	m      *message
 }
 
 // update compares the view with the folder. Without expunge messages that are
@@ -67,7 +73,7 @@ func (v *view) update(expunge bool) (n news) {
 		}
 		if now := e.m.flags.Load(); now != e.told {
 			if !(leaves && expunge) && !now.equal(e.told) {
-				n.flagged = append(n.flagged, i+1)
+				n.flagged = append(n.flagged, numbered{i + 1, e.m})
 			}
 			e.told = now
 		}
@@ -142,6 +148,7 @@ func (v *view) numbers(set set, uid bool) (numbers []int, ok bool) {
 		} else if r.low == 0 || r.high > last {
 			return nil, false
 		}
+		numbers = slices.Grow(numbers, max(0, to-from))
 		for i := from; i < to; i++ {
 			numbers = append(numbers, i)
 		}
@@ -173,8 +180,8 @@ func (s *imapSession) tellNews(expunge, uid bool) {
 	if n.keywords != nil {
 		s.sayFlags(n.keywords, v.readOnly)
 	}
-	for _, number := range n.flagged {
-		s.sayFetchFlags(number, uid)
+	for _, f := range n.flagged {
+		s.sayFetchFlags(f, uid)
 	}
 	for _, number := range n.expunged {
 		s.say("* " + strconv.Itoa(number) + " EXPUNGE")
@@ -205,13 +212,12 @@ func (s *imapSession) sayFlags(keywords []string, readOnly bool) {
 }
 
 // sayFetchFlags tells one message's flags.
-func (s *imapSession) sayFetchFlags(number int, uid bool) {
-	m := s.open.entries[number-1].m
+func (s *imapSession) sayFetchFlags(n numbered, uid bool) {
 	b := append(s.w.AvailableBuffer(), "* "...)
-	b = append(strconv.AppendInt(b, int64(number), 10), " FETCH ("...)
+	b = append(strconv.AppendInt(b, int64(n.number), 10), " FETCH ("...)
 	if uid {
-		b = append(strconv.AppendUint(append(b, "UID "...), uint64(m.uid), 10), ' ')
+		b = append(strconv.AppendUint(append(b, "UID "...), uint64(n.m.uid), 10), ' ')
 	}
-	b = append(m.flags.Load().append(append(b, "FLAGS ("...), s.open.isRecent(m)), "))\r\n"...)
+	b = append(n.m.flags.Load().append(append(b, "FLAGS ("...), s.open.isRecent(n.m)), "))\r\n"...)
 	_, _ = s.w.Write(b)
 }
