@@ -24,13 +24,13 @@ func (c *clock) pass(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 type scene struct {
 	*Guard
 
-	t     *testing.T
+	t     testing.TB
 	path  string
 	clock *clock
 	box   member.Mailbox // that sessions open
 }
 
-func newScene(t *testing.T, rules ...policy.Rule) *scene {
+func newScene(t testing.TB, rules ...policy.Rule) *scene {
 	t.Helper()
 	s := &scene{t: t, path: filepath.Join(t.TempDir(), "ledger.db"), box: box, clock: &clock{}}
 	s.clock.ms.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
