@@ -111,12 +111,26 @@ func (s *session) handleEnable(ctx context.Context, cmd command.Command) error {
 		}
 		return s.reply(cmd.Tag + " OK Enabled")
 	}
-	res, err := s.say(ctx, "ENABLE", command.Enable{Capabilities: wanted}, nil)
+	utf8 := false
+	res, err := s.say(ctx, "ENABLE", command.Enable{Capabilities: wanted}, func(r *response) bool {
+		utf8 = utf8 || r.Is("ENABLED") && enablesUTF8(string(r.text()))
+		return false // the client hears of it as well
+	})
 	if err != nil {
 		return err
 	}
-	s.out.Lock()
+	s.utf8 = s.utf8 || utf8
 	s.parser.SetUTF8(s.utf8)
-	s.out.Unlock()
 	return s.reply(cmd.Tag + " " + s.filterResult(res))
+}
+
+// enablesUTF8 reports whether names of folders are in UTF-8 from now on
+// (RFC 6855, 3; RFC 9051, 5.1).
+func enablesUTF8(words string) bool {
+	for w := range strings.FieldsSeq(strings.ToUpper(words)) {
+		if w == "UTF8=ACCEPT" || w == "IMAP4REV2" {
+			return true
+		}
+	}
+	return false
 }

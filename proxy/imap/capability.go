@@ -59,7 +59,7 @@ func (s *session) offer(words []string) []string {
 	var offered []string
 	for _, w := range words {
 		row, known := passed(w)
-		if known && (row.guarded || s.stance != guard.Protect) && (row.before || s.state != notAuthenticated) {
+		if known && (row.guarded || s.stance != guard.Protect) && (row.before || s.server != nil) {
 			offered = append(offered, w)
 		}
 	}
@@ -82,7 +82,7 @@ func passed(word string) (announced, bool) {
 // ownCapabilities are those that the guard provides, whatever the upstream has.
 func (s *session) ownCapabilities(have []string) []string {
 	own := []string{"LITERAL+"}
-	if s.state == notAuthenticated {
+	if s.server == nil {
 		own = append(own, "SASL-IR")
 		own = append(own, s.loginCapabilities()...)
 	} else if s.stance == guard.Protect { // emulated where the upstream lacks them

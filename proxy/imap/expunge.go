@@ -53,6 +53,9 @@ func (s *session) handleExpunge(ctx context.Context, cmd command.Command) error 
 func (s *session) markedOf(ctx context.Context, args command.Args) ([]message.UID, error) {
 	m, some := command.MessagesOf(args)
 	last := view.Place{}
+	if s.marked() == 0 {
+		return nil, nil
+	}
 	if some {
 		var err error
 		if last, err = s.last(ctx, m.Set); err != nil {

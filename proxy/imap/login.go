@@ -290,10 +290,8 @@ func (s *session) begin(ctx context.Context) error {
 	s.server.detach()
 	s.server.conn.SetTimeouts(s.Limits.Answer/answerLooks, s.upstream.Timeout)
 	s.server.source = s.read
-	s.turn.Lock()
 	s.startPump()
 	s.awake = true
-	s.turn.Unlock()
 	s.log.Info().Str("proof", string(s.visitor.Proof)).Str("upstream", s.upstream.Name).
 		Str("stance", s.stance.String()).Str("client_name", s.clientName).Msg("session started")
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"mailguard/proxy"
+	"mailguard/proxy/imap/wire"
 )
 
 // startPump starts the goroutine that reads the upstream. The turn is held, or
@@ -57,7 +58,9 @@ func (s *session) lost(err error) {
 			_ = s.writeLine(c.tag + " " + replyUpstream.String())
 		}
 	}
-	_ = s.writeLine("* BYE " + replyUpstream.Text)
+	if !s.saidBye {
+		_ = s.writeLine("* BYE " + replyUpstream.Text)
+	}
 	_ = s.out.w.Flush()
 	s.client.Interrupt()
 }
@@ -86,6 +89,7 @@ func (s *session) park() bool {
 		return false
 	}
 	s.awake = false
+	s.encoder, s.scratch, s.hashing = wire.Encoder{}, nil, hashing{}
 	s.parser.Reset(nil)
 	s.in.giveBack()
 	s.out.giveBack()

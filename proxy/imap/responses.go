@@ -123,26 +123,18 @@ func withRights(rest string) string {
 	return rest[:i+1] + rights
 }
 
-// enabled notes what has been enabled, and tells what of it the client was
-// offered.
+// enabled tells what of the upstream's extensions is enabled, as far as the
+// client was offered it.
 func (s *session) enabled(r *response) error {
 	return s.rewriteLine(r, func(rest string) string {
 		var told []string
 		for w := range strings.FieldsSeq(rest) {
-			s.noteEnabled(w)
 			if row, known := passed(w); known && (row.guarded || s.stance != guard.Protect) {
 				told = append(told, w)
 			}
 		}
 		return strings.Join(told, " ")
 	})
-}
-
-func (s *session) noteEnabled(word string) {
-	switch strings.ToUpper(word) {
-	case "UTF8=ACCEPT", "IMAP4REV2":
-		s.utf8 = true
-	}
 }
 
 // esearch gives an ESEARCH the client's own tag (RFC 4731, 3.1).
@@ -191,6 +183,9 @@ func (s *session) statusResponse(r *response) error {
 	switch {
 	case code == "CAPABILITY":
 		return s.writeLine("* " + word + " [CAPABILITY " + strings.Join(s.offer(strings.Fields(string(arg))), " ") + "] " + string(rest))
+	case word == "BYE":
+		s.saidBye = true
+		return s.writeLine("* BYE " + string(rest))
 	case hiddenCode(code):
 		return s.writeLine("* " + word + " " + string(rest))
 	case code == "HIGHESTMODSEQ" && s.guarding():

@@ -65,7 +65,9 @@ func (f *folder) note(r *response) bool {
 // open reads what is known of the member's marks, and settles what became of
 // removals that nobody has seen the end of.
 func (s *session) open(ctx context.Context, f *folder, res result) error {
+	s.out.Lock()
 	f.readOnly = f.readOnly || res.code == "READ-ONLY"
+	s.out.Unlock()
 	if f.stance == guard.Relay || f.mailbox == "" {
 		return nil
 	}
@@ -79,7 +81,9 @@ func (s *session) open(ctx context.Context, f *folder, res result) error {
 	if err != nil {
 		return err
 	}
+	s.out.Lock()
 	f.guarded = guarded
+	s.out.Unlock()
 	return s.placeMarks(ctx, f)
 }
 

@@ -56,7 +56,7 @@ type session struct {
 
 	flight  flight
 	encoder wire.Encoder  // of what goes upstream; used with the turn
-	utf8    bool          // UTF8=ACCEPT is enabled (RFC 6855); changed with turn and output
+	utf8    bool          // UTF8=ACCEPT is enabled (RFC 6855); used with the turn
 	pumpEnd chan struct{} // closed when the pump has ended; nil before the login
 	busy    chan struct{} // the pump has gone on instead of ending for a pause
 	resting bool          // the pump waits for a response; the pump's
@@ -65,6 +65,7 @@ type session struct {
 
 	folder  *folder // the selected folder, nil if none; guarded by turn and out together
 	fetched fetched
+	saidBye bool   // the upstream has said goodbye; guarded by out
 	scratch []byte // a list of flags that is being written; the pump's
 	hashing hashing
 	news    atomic.Bool // another session of the member has changed marks

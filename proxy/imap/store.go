@@ -35,7 +35,7 @@ func (s *session) handleStore(ctx context.Context, cmd command.Command) error {
 	if err := s.drain(ctx); err != nil {
 		return err
 	}
-	if !marks && s.folder.marks.Len() == 0 { // nothing that FLAGS without \Deleted could take away
+	if !marks && s.marked() == 0 { // nothing that FLAGS without \Deleted could take away
 		return s.passOn(ctx, cmd)
 	}
 	args.Flags = others
@@ -124,7 +124,7 @@ func (s *session) mark(ctx context.Context, m command.Messages) error {
 
 // unmark takes this member's marks of messages away.
 func (s *session) unmark(ctx context.Context, m command.Messages) error {
-	if s.folder.guarded == nil || s.folder.marks.Len() == 0 {
+	if s.folder.guarded == nil || s.marked() == 0 {
 		return nil
 	}
 	last, err := s.last(ctx, m.Set)
@@ -142,6 +142,13 @@ func (s *session) unmark(ctx context.Context, m command.Messages) error {
 	}
 	s.changeMarks(nil, marked)
 	return nil
+}
+
+// marked counts this member's marks in the folder.
+func (s *session) marked() int {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return s.folder.marks.Len()
 }
 
 // last is the place of the last message, if a set speaks of it.
