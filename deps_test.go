@@ -43,6 +43,7 @@ const allowed = `
 	integration/imapconn:
 	integration/servers:
 	bench:            demo/upstream tlsconf
+	bench/park:       proxy tlsconf
 `
 
 // pure are the packages that do no I/O and have no clock.

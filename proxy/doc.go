@@ -11,9 +11,15 @@
 // else that belongs to the session: the upstream [Conn], timers and any
 // goroutine of its own, all of which have ended when ServeConn returns.
 //
+// A session that has nothing to do may return a [Parked]: it keeps its slot and its
+// connections, but has no goroutine until something happens. The server's poller, one
+// goroutine for all of them, starts a new one then. The old one, the poller and the
+// new one never work on a session at the same time.
+//
 // A [Conn] belongs to the session. One goroutine may read while another one
-// writes; the TLS upgrade needs both halves at once. [Conn.Interrupt],
-// [Conn.Close] and the setters of deadlines may be called from any goroutine.
+// writes; the TLS upgrade needs both halves at once. [Conn.Interrupt], [Conn.Pause],
+// [Conn.Wake], [Conn.Close] and the setters of deadlines may be called from any
+// goroutine.
 //
 // The context of ServeConn ends when the session must go: when the server
 // drains and the session is not busy, or when the time for draining is over. An
@@ -21,7 +27,8 @@
 //
 // # Memory
 //
-// An idle session holds the small buffers of its two Conns and nothing else.
-// Message bodies pass through 32 KiB buffers borrowed from [GetBuffer] for as
-// long as bytes flow.
+// An idle session holds the small buffers of its two Conns, where it asked for
+// them, and nothing else. A session that is parked holds what TLS keeps, less than
+// 10 KiB in all. Message bodies pass through 32 KiB buffers borrowed from
+// [GetBuffer] for as long as bytes flow.
 package proxy

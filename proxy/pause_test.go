@@ -194,7 +194,7 @@ func TestPausesLoseNothing(t *testing.T) {
 			if secure {
 				peer = secured(t, client, c)
 			}
-			sent := make([]byte, 1<<20)
+			sent := make([]byte, 1<<18)
 			for i := range sent {
 				sent[i] = byte(rand.Uint32())
 			}
