@@ -112,3 +112,30 @@ func TestPollerClosed(t *testing.T) {
 	}
 	late.end()
 }
+
+// A socket is reported once each time that it is armed, under the last token,
+// however long it stays readable; the poller would run in circles otherwise.
+func TestReportedOnce(t *testing.T) {
+	set, err := newEpoll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.close()
+	peer, c, _ := parkedConn(t, new(poller))
+	_, _ = peer.Write([]byte("x"))
+	for token := uint64(1) << 40; token < 1<<40+3; token++ { // both halves of it matter
+		if err := errors.Join(set.arm(c.sock.Conn, token-1), set.arm(c.sock.Conn, token)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := set.wait(time.Now().Add(10 * time.Second)); err != nil || len(got) != 1 || got[0] != token {
+			t.Errorf("reported are %v, %v; want %d", got, err, token)
+		}
+		if got, err := set.wait(time.Now().Add(20 * time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("reported again are %v, %v", got, err)
+		}
+	}
+	_ = c.Close()
+	if err := set.arm(c.sock.Conn, 1); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed connection was armed: %v", err)
+	}
+}
