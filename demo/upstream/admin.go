@@ -29,9 +29,9 @@ type Message struct {
 
 // record notes what was removed from f.
 func (s *Server) record(f *folder, gone []*message, by Removal) {
+	by.Mailbox, by.Folder, by.UIDValidity = f.box.owner, f.called(), f.uidValidity
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	by.Mailbox, by.Folder, by.UIDValidity = f.box.owner, f.name, f.uidValidity
 	for _, m := range gone {
 		by.UID, by.Text = m.uid, m.raw
 		s.removed = append(s.removed, by)

@@ -40,6 +40,13 @@ func newFolder(box *mailbox, name, use string, uidValidity uint32) *folder {
 	}
 }
 
+// called is the name that the folder has now.
+func (f *folder) called() string {
+	f.box.mu.Lock()
+	defer f.box.mu.Unlock()
+	return f.name
+}
+
 // changed tells all who wait for news. The lock is held.
 func (f *folder) changed() {
 	f.version++

@@ -23,15 +23,17 @@ func FuzzSession(f *testing.F) {
 		s := New()
 		s.IMAP.Greeting = "PREAUTH hello"
 		s.AddUser("u", "secret")
-		s.Append("u", "INBOX", input, letterDate)
+		if _, err := s.Append("u", "INBOX", input, letterDate); err != nil {
+			t.Fatal(err)
+		}
 		s.Deliver("u", letter(1))
 		near, far := net.Pipe()
 		_ = near.SetDeadline(time.Now().Add(10 * time.Second))
 		done := make(chan struct{})
 		go func() { defer close(done); s.ServeIMAPConn(far) }()
 		go func() {
-			_, _ = near.Write(append(input, "\r\nzz LOGOUT\r\n"...))
-			time.AfterFunc(20*time.Millisecond, func() { _ = near.Close() }) // where the input took the LOGOUT in
+			_, _ = near.Write(append(input, "\r\nzz LOGOUT\r\n"...)) // returns when the server has read all
+			_ = near.Close()                                         // the input may have taken the LOGOUT in
 		}()
 		answers, _ := io.ReadAll(near) // to the end, however it comes
 		<-done
