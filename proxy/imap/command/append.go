@@ -101,7 +101,7 @@ const dateTimeLayout = "_2-Jan-2006 15:04:05 -0700"
 func (p *Parser) dateTime() string {
 	text := p.lex.Quoted()
 	t, err := time.ParseInLocation(dateTimeLayout, text, time.UTC)
-	if err != nil || len(text) > len(dateTimeLayout) || strings.ContainsAny(text, ".,") {
+	if err != nil || strings.ContainsAny(text, ".,") {
 		p.lex.Fail("Not a date and time")
 		return ""
 	}

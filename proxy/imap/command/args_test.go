@@ -150,6 +150,7 @@ func TestFetchItems(t *testing.T) {
 	}
 	a := parse(t, "FETCH 1 (FLAGS MODSEQ)").Args.(Fetch)
 	b := a.WithUID()
+	_ = append(a.Items, FetchItem{Name: FetchEnvelope}) // must not write into b
 	if a.Has(FetchUID) || !b.Has(FetchUID) || !b.Has(FetchModSeq) || len(b.WithUID().Items) != 3 {
 		t.Errorf("%+v, %+v", a, b)
 	}
@@ -291,7 +292,14 @@ func TestLongChains(t *testing.T) {
 	if keys := c.Args.(Search).Key.Keys; len(keys) != 1 || len(keys[0].Keys) != 401 || c.String() != "a "+chain {
 		t.Error(c)
 	}
-	s := newSession(strings.NewReader("a SEARCH " + strings.Repeat("ALL ", maxSearchKeys) + "ALL\r\n"))
+	most := "a SEARCH ALL" + strings.Repeat(" ALL", maxSearchKeys-1)
+	s := newSession(strings.NewReader(most + "\r\n" + most + "\r\n" + most + " ALL\r\n"))
+	if _, _, err := s.next(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := s.next(); err != nil {
+		t.Error(err)
+	}
 	if _, _, err := s.next(); err == nil || err.Error() != "Too many search keys" {
 		t.Error(err)
 	}

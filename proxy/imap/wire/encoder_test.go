@@ -29,6 +29,7 @@ func TestEncodeStrings(t *testing.T) {
 		{"tilde", "~x", false, parts(`"~x"`)},
 		{"CRLF", "a\r\nb", false, []Part{{Text: []byte("{4}\r\n"), Literal: []byte("a\r\nb"), Size: 4}}},
 		{"control character", "a\x01", false, []Part{{Text: []byte("{2}\r\n"), Literal: []byte("a\x01"), Size: 2}}},
+		{"DEL", "a\x7f", false, []Part{{Text: []byte("{2}\r\n"), Literal: []byte("a\x7f"), Size: 2}}},
 		{"8-bit", "é", false, []Part{{Text: []byte("{2}\r\n"), Literal: []byte("é"), Size: 2}}},
 		{"UTF-8", "é", true, parts(`"é"`)},
 		{"8-bit that is not UTF-8", "\xe9", true, []Part{{Text: []byte("{1}\r\n"), Literal: []byte("\xe9"), Size: 1}}},
