@@ -15,6 +15,7 @@ import (
 type played struct {
 	step   scriptStep
 	answer []string
+	lost   bool // left out, because the connection was lost before
 }
 
 // scriptPlayer plays the script to one server.
@@ -33,23 +34,37 @@ const (
 	notStrict   = "(not strict)"
 )
 
-// play runs the whole script. The error says where the server did not answer.
+// play runs the whole script. Where the server does not answer, the rest of the
+// section is left out; the error says where and why.
 func (s *scriptPlayer) play(steps []scriptStep) ([]played, error) {
 	defer s.close()
 	var all []played
+	var errs []error
+	lost := false
 	for i, st := range steps {
+		if lost = lost && st.kind != "==="; lost {
+			all = append(all, played{step: st, lost: true})
+			continue
+		}
 		answer, err := s.step(st, i+1 < len(steps) && steps[i+1].kind == "P:")
 		if err != nil {
-			return all, fmt.Errorf("%s: %w\n%s", st, err, tail(s.transcript()))
+			errs = append(errs, fmt.Errorf("%s: %w\n%s", st, err, tail(s.transcript())))
+			lost = true
 		}
 		s.remember(answer)
-		answer = normalise(answer)
-		if st.kind == "P:" { // the server may answer them in any order
-			slices.Sort(answer)
-		}
-		all = append(all, played{st, answer})
+		all = append(all, played{step: st, answer: normaliseStep(st, answer)})
 	}
-	return all, nil
+	return all, errors.Join(errs...)
+}
+
+// normaliseStep is normalise; the answers to pipelined commands may come in any
+// order.
+func normaliseStep(st scriptStep, answer []string) []string {
+	answer = normalise(answer)
+	if st.kind == "P:" {
+		slices.Sort(answer)
+	}
+	return answer
 }
 
 func (s *scriptPlayer) step(st scriptStep, morePipelined bool) ([]string, error) {
@@ -90,7 +105,7 @@ func (s *scriptPlayer) close() {
 			_ = c.Close()
 		}
 	}
-	s.first, s.second = nil, nil
+	s.first, s.second, s.waiting = nil, nil, nil
 }
 
 func do(c *imapconn.Conn, command string) ([]string, error) {
