@@ -5,7 +5,7 @@ GO       ?= go
 GOFLAGS  += -trimpath
 export CGO_ENABLED ?= 1
 BIN      := bin/mailguard
-PACKAGES := dovecot-pop3d dovecot-imapd fetchmail mpop getmail6 procps
+PACKAGES := dovecot-pop3d dovecot-imapd fetchmail mpop getmail6 procps isync offlineimap3 neomutt mutt curl python3
 
 .PHONY: all build demo test check fuzz soak bench deps clean
 

@@ -104,7 +104,7 @@ func (r *reader) live(c chapter, implicit bool) (clients.Run, error) {
 		other.client, other.dir = clients.GoIMAP, filepath.Join(r.dir, "elsewhere")
 		run, err := other.do(c.elsewhere, c.with, true)
 		if err != nil || run.Exit != 0 && !r.client.Deletes { // else it is gone
-			return run, fmt.Errorf("elsewhere: %s %s: %w %s", c.elsewhere, c.with, err, run.Output)
+			return run, fmt.Errorf("elsewhere: %s %s: %s", c.elsewhere, c.with, errors.Join(err, errors.New(run.Output)))
 		}
 	}
 	return r.do(c.job, c.subject, implicit)
@@ -129,12 +129,9 @@ func liveTogether(t testing.TB, sides []*reader, c chapter, implicit bool) []cli
 // does at the server: it ends with the same status, and leaves the same there
 // and at home.
 func TestIMAPClientsEndAsWithoutTheGuard(t *testing.T) {
-	var users []string
-	for i := range clients.AllIMAP() {
-		users = append(users, fmt.Sprintf("reader%d@personal.example.com", i))
-	}
+	users := readers()
 	left := atDovecot(t, users...)
-	right := atDovecot(t, users...) // behindGuard(t, options{}, users...)
+	right, _ := behindGuard(t, options{}, users...)
 	t.Run("clients", func(t *testing.T) {
 		for i, client := range clients.AllIMAP() {
 			t.Run(client.Name, func(t *testing.T) {
@@ -149,6 +146,15 @@ func TestIMAPClientsEndAsWithoutTheGuard(t *testing.T) {
 			})
 		}
 	})
+}
+
+// readers are mailboxes that policy cannot touch, one for each client.
+func readers() []string {
+	var users []string
+	for i := range clients.AllIMAP() {
+		users = append(users, fmt.Sprintf("reader%d@personal.example.com", i))
+	}
+	return users
 }
 
 // tell lives the story on both sides, and compares them after each chapter.
@@ -242,7 +248,8 @@ func (r *reader) fetched(t *testing.T) error {
 
 // A program that waits in IDLE hears of new mail.
 func TestIMAPIdleThroughTheGuard(t *testing.T) {
-	for i, p := range []place{atDovecot(t)} { // behindGuard(t, options{})
+	guarded, _ := behindGuard(t, options{})
+	for i, p := range []place{atDovecot(t), guarded} {
 		deliver(t, p.dovecot, private, "one")
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

@@ -35,7 +35,7 @@ type IMAP struct {
 	Name         string
 	Deletes      bool // Fetch removes from the server what it has fetched
 	NoMail       int  // the exit status that says that there was no mail, beside 0
-	ImplicitOnly bool // cannot do STARTTLS
+	ImplicitOnly bool // has no STARTTLS, or none that can be relied on
 
 	program string // that must be installed, "" for none
 	pkg     string // the Debian package that has it
@@ -79,11 +79,7 @@ func (c IMAP) Do(ctx context.Context, dir string, a Account, j Job, subject stri
 	if err := makeMaildir(filepath.Join(dir, "mail", "INBOX")); err != nil {
 		return Run{}, err
 	}
-	r, err := do(ctx, desk{Account: a, dir: dir, subject: subject})
-	if err == nil {
-		err = ctx.Err()
-	}
-	return r, err
+	return do(ctx, desk{Account: a, dir: dir, subject: subject})
 }
 
 // action is how a client does a job.
@@ -118,6 +114,9 @@ func (d desk) run(ctx context.Context, program string, args ...string) (Run, err
 	var status *exec.ExitError
 	if err != nil && !errors.As(err, &status) {
 		return Run{}, fmt.Errorf("run %s: %w", program, err)
+	}
+	if !cmd.ProcessState.Exited() {
+		return Run{Output: string(out)}, fmt.Errorf("run %s: %w", program, errors.Join(err, ctx.Err()))
 	}
 	return Run{Exit: cmd.ProcessState.ExitCode(), Output: string(out)}, nil
 }

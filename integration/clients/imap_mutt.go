@@ -7,14 +7,14 @@ import (
 )
 
 // Mutt leaves a folder by CLOSE, which removes what was deleted.
-var Mutt = IMAP{Name: "mutt", program: "mutt", pkg: "mutt", jobs: muttJobs("mutt", "<quit><exit>")}
+var Mutt = IMAP{Name: "mutt", program: "mutt", pkg: "mutt", jobs: muttJobs("mutt", "<quit>y")}
 
 // NeoMutt removes by EXPUNGE, which it sends without waiting for STORE.
 var NeoMutt = IMAP{Name: "neomutt", program: "neomutt", pkg: "neomutt", jobs: muttJobs("neomutt", "<sync-mailbox><exit>")}
 
-// muttJobs are done by keys. leave is how the person ends a session that
-// changed something; where the program does not take that, it is left with
-// <exit>, which asks the server for nothing.
+// muttJobs are done by keys. leave is how the person ends the session: where
+// the server did not take the changes, mutt asks whether to close anyway, and
+// neomutt leaves with <exit>, which asks the server for nothing.
 func muttJobs(program, leave string) map[Job]action {
 	keys := func(push string) action {
 		return func(ctx context.Context, d desk) (Run, error) {
@@ -64,7 +64,6 @@ set wait_key=no
 set sleep_time=0
 unset mark_old
 unset beep
-set abort_key="\e"
 push "%s"
 `, d.url(""), d.User, d.Password, d.CAFile, keys)
 	if err := d.write("muttrc", config); err != nil {
