@@ -128,7 +128,7 @@ func normalise(answers []string) []string {
 		if strings.HasPrefix(a, "+ ") && a != "+ " {
 			a = "+ ..."
 		}
-		plain = append(plain, strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(a))
+		plain = append(plain, strings.NewReplacer("\r", `\r`, "\n", `\n`, "\x00", `\0`, "\x01", `\1`, "\x02", `\2`).Replace(a))
 	}
 	if len(plain) > 0 && (strings.HasPrefix(plain[0], "* LIST") || strings.HasPrefix(plain[0], "* LSUB")) && !strings.Contains(strings.Join(plain, " "), "* STATUS") {
 		slices.Sort(plain[:len(plain)-1])
