@@ -167,8 +167,8 @@ func (c *Conn) Interrupt() {
 
 // Pause makes the read of the socket that waits, and later ones, fail with
 // ErrPaused until Unpause. Nothing that has arrived is lost. The timeout of a read
-// begins anew after it; the bound of SetDeadline does not move. A Pause that
-// Unpause follows at once may go unnoticed. It must not meet a TLS handshake, which
+// begins anew after it; the bound of SetDeadline does not move. The read that was
+// waiting may tell of the pause when it is over already. It must not meet a TLS handshake, which
 // does not survive it.
 func (c *Conn) Pause() { c.sock.pause() }
 

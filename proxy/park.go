@@ -67,7 +67,7 @@ func (s *Server) park(ctx context.Context, ses *session, parked *Parked) {
 		upstream: parked.Upstream,
 		resume:   func() { go s.run(ctx, ses, parked.Resume) },
 	}
-	p.begin(ctx, func(err error) {
+	p.begin(func(err error) {
 		s.cannot.Do(func() {
 			s.o.Log.Warn().Err(err).Msg("sessions cannot wait without a goroutine: quiet ones look every second")
 		})
@@ -99,12 +99,9 @@ func (p *parking) both() []*Conn {
 // begin registers the session. What happens meanwhile is not lost: it ends the
 // parking, and the session is resumed when everything is registered, not before,
 // since it might be back here then.
-func (p *parking) begin(ctx context.Context, complain func(error)) {
+func (p *parking) begin(complain func(error)) {
 	for _, c := range p.both() {
 		c.waker.attach(p)
-	}
-	if ctx.Err() != nil {
-		p.end()
 	}
 	if err := p.poller.add(p); err != nil {
 		complain(err)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -29,7 +28,7 @@ func parkedConn(t *testing.T, w *poller) (peer net.Conn, c *Conn, park func() <-
 	return peer, c, func() <-chan struct{} {
 		resumed := make(chan struct{})
 		p := &parking{poller: w, client: c, resume: func() { close(resumed) }}
-		p.begin(t.Context(), func(err error) { t.Errorf("it cannot be parked: %v", err) })
+		p.begin(func(err error) { t.Errorf("it cannot be parked: %v", err) })
 		return resumed
 	}
 }
@@ -106,7 +105,7 @@ func TestPollerClosed(t *testing.T) {
 	w.close()
 	late := &parking{poller: &w, client: c, resume: func() {}}
 	var complaint error
-	late.begin(context.Background(), func(err error) { complaint = err })
+	late.begin(func(err error) { complaint = err })
 	if !errors.Is(complaint, os.ErrClosed) {
 		t.Errorf("the complaint is %v", complaint)
 	}

@@ -115,14 +115,12 @@ func (s *socket) pause() {
 	_ = s.Conn.SetReadDeadline(longAgo)
 }
 
-// unpause lets reads wait again. It does not lift an interrupt.
+// unpause lets reads wait again. The next one sets its deadline; the one that was
+// paused is to end, although it may not have seen so yet.
 func (s *socket) unpause() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.paused = false
-	if !s.interrupted {
-		_ = s.Conn.SetReadDeadline(soonest(s.readTimeout, s.phase))
-	}
 }
 
 // writeDeadline is the deadline of a write that starts now. The bound for
