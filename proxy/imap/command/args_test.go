@@ -368,6 +368,17 @@ func TestOverlongCommand(t *testing.T) {
 	}
 }
 
+// A name of any length is not kept, and not looked up.
+func TestLongName(t *testing.T) {
+	s := newSession(strings.NewReader("a " + strings.Repeat("x", maxName+1) + "\r\nb UID FETCH 1 FLAGS\r\n"))
+	if tag, name, err := s.Start(); tag != "a" || name != "" || err == nil || s.name != "" {
+		t.Error(tag, name, err)
+	}
+	if tag, name, err := s.Start(); tag != "b" || name != "UID FETCH" || err != nil {
+		t.Error(tag, name, err)
+	}
+}
+
 // BenchmarkParse is what a command costs once a session has its buffers.
 func BenchmarkParse(b *testing.B) {
 	var set strings.Builder

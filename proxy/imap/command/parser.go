@@ -96,7 +96,7 @@ func (p *Parser) readName() string {
 	if len(word) > maxName {
 		p.lex.Fail("Unknown command")
 	}
-	if !p.wordEnds() {
+	if !p.wordEnds() { // nor has there been an error
 		return ""
 	}
 	p.keepName(word)
