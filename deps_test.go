@@ -41,7 +41,7 @@ const allowed = `
 	integration:
 	integration/clients:
 	integration/imapconn:
-	integration/servers:
+	integration/servers: integration/imapconn
 	bench:            demo/upstream tlsconf
 	bench/park:       proxy tlsconf
 `

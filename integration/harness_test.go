@@ -181,8 +181,12 @@ func (g *guard) start() {
 	if err := g.process.Start(); err != nil {
 		g.t.Fatal(err)
 	}
+	last := g.pop3 // the listeners are opened in their order
+	if g.imap != "" {
+		last = g.imap
+	}
 	for range 500 {
-		if c, err := net.Dial("tcp", g.pop3s); err == nil {
+		if c, err := net.Dial("tcp", last); err == nil {
 			c.Close()
 			return
 		}

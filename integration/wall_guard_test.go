@@ -13,11 +13,9 @@ import (
 // its neighbour's is not.
 func guardStage(t *testing.T, policy string) (*stage, *guard) {
 	t.Helper()
-	if !speaksIMAP {
-		t.Skip("this mailguard does not speak IMAP yet")
-	}
 	s := build(t, len(wallAttempts))
 	return s, startGuard(t, s.POP3(), options{
+		imap: s.IMAP(),
 		upstreams: fmt.Sprintf(`  - name: main
     domains: ["*"]
     imap: {address: %q, tls: none}
@@ -33,19 +31,12 @@ func guardStage(t *testing.T, policy string) (*stage, *guard) {
 
 // through attacks a guard.
 func through(g *guard) *target {
-	implicit, clear := imapOf(g)
 	return &target{
 		dial: func() (*imapconn.Conn, error) {
-			return imapconn.Dial(context.Background(), implicit, &tls.Config{RootCAs: g.roots, ServerName: "localhost"})
+			return imapconn.Dial(context.Background(), g.imaps, &tls.Config{RootCAs: g.roots, ServerName: "localhost"})
 		},
-		clear:    func() (*imapconn.Conn, error) { return imapconn.Dial(context.Background(), clear, nil) },
+		clear:    func() (*imapconn.Conn, error) { return imapconn.Dial(context.Background(), g.imap, nil) },
 		login:    func(mailbox, member string) string { return mailbox + "#" + member },
 		patience: sessionTimeout,
 	}
 }
-
-// speaksIMAP goes when the guard has IMAP listeners.
-const speaksIMAP = false
-
-// imapOf is where a guard speaks IMAP: over TLS, and with STARTTLS.
-func imapOf(*guard) (implicit, clear string) { return "", "" }

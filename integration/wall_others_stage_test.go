@@ -18,6 +18,7 @@ import (
 // otherServer is what the wall asks of a Cyrus and of a Courier.
 type otherServer interface {
 	IMAP() string
+	POP3() string
 	Messages(user string) ([]servers.Message, error)
 	Log() string
 	Close() error

@@ -163,6 +163,46 @@ func TestTheAttacksWorkOnOthers(t *testing.T) {
 	}
 }
 
+// The wall, in front of Cyrus and of Courier: whatever a client sends, no
+// message is missing or marked, nothing tells the server to remove it later or
+// lets somebody else do it, and the connection is usable or was closed with a
+// reason.
+func TestWallOnOthers(t *testing.T) {
+	for name := range otherStarts {
+		t.Run(name, func(t *testing.T) {
+			s := buildOther(t, name, otherAttempts)
+			outcomes := through(guardOthers(t, s)).playOthers(s)
+			for i, a := range otherAttempts {
+				t.Run(a.name, func(t *testing.T) {
+					if err := outcomes[i].fault; err != nil {
+						t.Error(err)
+					}
+					for _, h := range append(outcomes[i].harm, s.harm(i)...) { // then, and now
+						t.Error(h)
+					}
+					if t.Failed() {
+						t.Log(steps(a.script), "\n", outcomes[i].transcript)
+					}
+				})
+			}
+		})
+	}
+}
+
+// guardOthers puts a guard in front of the server. Each attempt's mailbox is
+// shared, its neighbour's is not.
+func guardOthers(t *testing.T, s *otherStage) *guard {
+	t.Helper()
+	return startGuard(t, s.POP3(), options{
+		imap: s.IMAP(),
+		// The list of mailboxes ends where the policy begins.
+		policy: `  - {match: "w*@example.com", shared: true, members: [alice, bob]}
+  - {match: "n*@example.com", shared: false}
+policy: {mode: enforce}`,
+		extra: "limits: {connections: 2000}",
+	})
+}
+
 // directlyAt attacks the server itself.
 func directlyAt(s *otherStage) *target {
 	dial := func() (*imapconn.Conn, error) { return imapconn.Dial(context.Background(), s.IMAP(), nil) }

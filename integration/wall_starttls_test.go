@@ -90,6 +90,6 @@ func TestInjectionIntoDovecot(t *testing.T) {
 
 func TestInjectionBeforeTLS(t *testing.T) {
 	_, g := guardStage(t, "policy: {mode: enforce}")
-	_, clear := imapOf(g)
+	clear := g.imap
 	injectInto(t, clear, &tls.Config{RootCAs: g.roots, ServerName: "localhost"})
 }

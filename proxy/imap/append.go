@@ -21,6 +21,9 @@ func (s *session) handleAppend(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Append)
 	guarded := s.stanceTo(ctx, s.resolve(args.Folder)) == guard.Protect
 	args.Message = allowedFlags(args.Message, guarded)
+	if err := s.appendable(args.Message, false); err != nil {
+		return s.refuseAppend(args.Message, err)
+	}
 	c := &call{name: cmd.Name, tag: cmd.Tag}
 	if err := s.send(ctx, c, args); err != nil {
 		return err
@@ -32,7 +35,7 @@ func (s *session) handleAppend(ctx context.Context, cmd command.Command) error {
 			return err
 		}
 		if !asked {
-			return s.refusedAppend(message)
+			return s.refuseAppend(message, nil)
 		}
 		next, err := s.streamMessage(c, message, guarded)
 		if err != nil || next == nil {
@@ -47,6 +50,20 @@ func allowedFlags(m command.AppendMessage, guarded bool) command.AppendMessage {
 		m.Flags = slices.DeleteFunc(slices.Clone(m.Flags), func(f imap.Flag) bool { return f == imap.FlagDeleted })
 	}
 	return m
+}
+
+// appendable says why a message cannot be passed on as the client announces it.
+// A server that does not know the form might read the message as commands.
+func (s *session) appendable(m command.AppendMessage, further bool) error {
+	switch {
+	case m.UTF8 && !s.utf8: // RFC 6855, 4
+		return Reply{Word: "BAD", Text: "UTF8=ACCEPT is not enabled"}
+	case m.Binary && !m.UTF8 && !s.upstreamHas("BINARY"):
+		return Reply{Word: "BAD", Text: "The mail server does not take a literal8"}
+	case further && !s.upstreamHas("MULTIAPPEND"):
+		return Reply{Word: "BAD", Text: "The mail server takes one message at a time"}
+	}
+	return nil
 }
 
 // streamMessage passes the octets of one message, and what stands behind them:
@@ -64,6 +81,11 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 	}
 	if next, err = s.parser.NextAppend(); err != nil {
 		return nil, s.breakAppend(err)
+	}
+	if next != nil {
+		if err := s.appendable(*next, true); err != nil {
+			return nil, s.breakAppend(&wire.SyntaxError{Text: replyFor(err).Text})
+		}
 	}
 	s.encoder.Reset()
 	if m.UTF8 {
@@ -96,22 +118,48 @@ func (s *session) breakAppend(err error) error {
 	return err
 }
 
-// refusedAppend drops what is left of an APPEND that the upstream has answered
-// already. A client that waits sends nothing more; one that does not wait has
-// sent the octets, and they are no commands.
-func (s *session) refusedAppend(m command.AppendMessage) error {
+// maxSkipped is the longest message, in octets, that is read and dropped because
+// the client has sent it without waiting. Mail is rarely larger; behind a larger
+// one the connection is closed.
+const maxSkipped = 64 << 20
+
+var (
+	errCannotSkip   = &wire.SyntaxError{Text: "The message is too big to be skipped", Close: true}
+	errEarlyLiteral = &wire.SyntaxError{Text: "A literal was sent before it was asked for", Close: true}
+)
+
+// inDoubt ends a session that cannot tell where the next command begins. A
+// command that has been answered gets no second answer.
+func (s *session) inDoubt(err error, unanswered bool) error {
+	if unanswered || !isSyntax(err) {
+		return err
+	}
+	_ = s.reply("* BYE " + err.Error())
+	return errEnd
+}
+
+// refuseAppend drops what is left of an APPEND that is not carried out: the
+// upstream has answered already, or err is the answer. A client that waits sends
+// nothing more; one that does not wait has sent the octets, and they are no
+// commands.
+func (s *session) refuseAppend(m command.AppendMessage, err error) error {
 	for {
-		if m.Sync {
-			if s.in.r.Buffered() > 0 {
-				return &wire.SyntaxError{Text: "A literal was sent before it was asked for", Close: true}
-			}
-			return nil
+		switch {
+		case m.Sync && s.in.r.Buffered() > 0:
+			return s.inDoubt(errEarlyLiteral, err != nil)
+		case m.Sync:
+			return err
+		case m.Size > maxSkipped:
+			return s.inDoubt(errCannotSkip, err != nil)
 		}
 		if err := s.copyOctets(io.Discard, m.Size); err != nil {
 			return err
 		}
-		next, err := s.parser.NextAppend()
-		if err != nil || next == nil {
+		next, syntax := s.parser.NextAppend()
+		if syntax != nil {
+			return s.inDoubt(syntax, err != nil)
+		}
+		if next == nil {
 			return err
 		}
 		m = *next
