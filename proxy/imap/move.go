@@ -15,6 +15,9 @@ import (
 // nothing moves: a move that is half done multiplies messages at the next try.
 func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Move)
+	if err := s.readmit(ctx); err != nil {
+		return err
+	}
 	switch f := s.folder; {
 	case f.observes():
 		return s.observeMove(ctx, cmd, args)

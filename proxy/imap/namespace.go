@@ -183,11 +183,12 @@ func isRegular(folder string) bool {
 	return !strings.HasPrefix(folder, "/") && !strings.HasSuffix(folder, "/") && !strings.Contains(folder, "//")
 }
 
-// stanceTo says how a folder is treated. In one that belongs to nobody whom
-// the configuration knows nothing is deleted.
+// stanceTo says how a folder is treated at this moment: a mailbox that nobody
+// shared when the session began may be shared now. In one that belongs to nobody
+// whom the configuration knows nothing is deleted.
 func (s *session) stanceTo(ctx context.Context, t target) guard.Stance {
 	switch {
-	case s.own(t):
+	case s.own(t) && s.stance != guard.Relay:
 		return s.stance
 	case t.mailbox == "":
 		if s.Guard.Mode == guard.Observe {

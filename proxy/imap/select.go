@@ -68,6 +68,32 @@ func (s *session) open(ctx context.Context, f *folder, res result) error {
 	s.out.Lock()
 	f.readOnly = f.readOnly || res.code == "READ-ONLY"
 	s.out.Unlock()
+	return s.openGuarded(ctx, f)
+}
+
+// readmit looks again how the selected folder is treated before something is
+// deleted in it: a mailbox becomes shared when a second member comes, and a
+// session may have been open for weeks by then.
+func (s *session) readmit(ctx context.Context) error {
+	f := s.folder
+	if f.stance != guard.Relay {
+		return nil
+	}
+	stance := s.stanceTo(ctx, f.target)
+	if stance == guard.Relay {
+		return nil
+	}
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	s.out.Lock()
+	f.stance = stance
+	s.out.Unlock()
+	return s.openGuarded(ctx, f)
+}
+
+// openGuarded opens a folder that policy can touch.
+func (s *session) openGuarded(ctx context.Context, f *folder) error {
 	if f.stance == guard.Relay || f.mailbox == "" {
 		return nil
 	}
