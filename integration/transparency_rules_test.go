@@ -93,6 +93,7 @@ func TestDifferences(t *testing.T) {
 		{"BAD without the untagged one", "* 1 EXISTS\nBAD it", "BAD it is", wordsOfBad, false},
 		{"words of BAD do not differ", "OK done", "OK done", wordsOfBad, false},
 		{"words of OK to NOOP", "OK it", "OK that", "words: OK NOOP\nreason: because\n", true},
+		{"words of OK and of BAD", "* OK a\nBAD b", "* OK c\nBAD d", wordsOfBad + "words: OK NOOP\nreason: because\n", true},
 		{"words of OK to another", "OK it", "OK that", "words: OK CHECK\nreason: because\n", false},
 
 		{"capability taken out", "* CAPABILITY IMAP4rev1 COMPRESS=DEFLATE\nOK done", "* CAPABILITY IMAP4rev1\nOK done", noCompress, true},
