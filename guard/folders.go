@@ -121,13 +121,12 @@ func (o *openFolders) change(ctx context.Context, f *Folder, add, remove []messa
 }
 
 func (o *openFolders) changeInTurn(f *Folder, add, remove []message.UID, write func() error) ([]func(), error) {
-	if now := o.marks(f); slices.Equal(after(now, add, remove), now) {
-		return nil, nil
+	if now := o.marks(f); !slices.Equal(after(now, add, remove), now) {
+		if err := write(); err != nil {
+			return nil, err
+		}
 	}
-	if err := write(); err != nil {
-		return nil, err
-	}
-	return o.apply(f, add, remove), nil
+	return o.apply(f, add, remove), nil // also where nothing is written: the client knows now
 }
 
 // write is change for a write that is made in any case and takes marks away.

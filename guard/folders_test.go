@@ -61,6 +61,47 @@ func TestMarksReachTheMembersOtherSessions(t *testing.T) {
 	}
 }
 
+// What a client did itself it believes, whatever other sessions had done before
+// and it was not told yet.
+func TestChangesOnTopOfUntoldOnes(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		before          []message.UID // marked, and known to both
+		twin, own, then [2][]message.UID
+		on, off         []message.UID
+	}{
+		{"marked by both, unmarked by the other", nil, [2][]message.UID{{1}}, [2][]message.UID{{1}}, [2][]message.UID{nil, {1}}, nil, uidsFrom(1)},
+		{"unmarked by both, marked by the other", uidsFrom(1), [2][]message.UID{nil, {1}}, [2][]message.UID{nil, {1}}, [2][]message.UID{{1}}, uidsFrom(1), nil},
+		{"marked by both", nil, [2][]message.UID{{1}}, [2][]message.UID{{1}}, [2][]message.UID{}, nil, nil},
+		{"unmarked against the other", nil, [2][]message.UID{{1}}, [2][]message.UID{nil, {1}}, [2][]message.UID{}, nil, nil},
+		{"marked beside the other's", nil, [2][]message.UID{{1}}, [2][]message.UID{{2}}, [2][]message.UID{}, uidsFrom(1), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			s.mark(s.inbox("alice"), c.before, nil)
+			f, twin := s.inbox("alice"), s.inbox("alice")
+			s.mark(twin, c.twin[0], c.twin[1])
+			s.mark(f, c.own[0], c.own[1])
+			s.mark(twin, c.then[0], c.then[1])
+			s.wantChanges("in the end", f, c.on, c.off)
+		})
+	}
+}
+
+// Marks of a folder that was made anew end; whoever still has the old one open
+// is told once the ledger is read again.
+func TestMarksOfAFolderMadeAnew(t *testing.T) {
+	s := newScene(t)
+	var told atomic.Int32
+	f := s.folder("alice", Protect, inbox, func() { told.Add(1) })
+	s.mark(f, uidsFrom(1), nil)
+	s.mark(s.folder("alice", Protect, OpenedFolder{Name: "INBOX", UIDValidity: 8}, nil), uidsFrom(2), nil)
+	if again := s.inbox("alice"); len(again.Marks()) != 0 || told.Load() != 1 {
+		t.Errorf("marks %v, told %d times", again.Marks(), told.Load())
+	}
+	s.wantChanges("made anew", f, nil, uidsFrom(1))
+}
+
 // Nothing is kept of a folder that nobody has open.
 func TestClosedFoldersAreForgotten(t *testing.T) {
 	s := newScene(t)
