@@ -285,6 +285,7 @@ func (s *session) begin(ctx context.Context) error {
 	s.stance = s.Guard.Admit(ctx, s.visitor)
 	s.state = authenticated
 	s.log = s.log.With().Str("mailbox", string(s.visitor.Mailbox)).Str("member", string(s.visitor.Member)).Logger()
+	s.parser.SetLimits(wire.DefaultLimits())
 	s.client.SetDeadline(time.Time{})
 	s.client.SetTimeouts(s.Limits.Quiet, writeTimeout)
 	s.server.detach()

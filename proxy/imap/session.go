@@ -83,18 +83,20 @@ func newSession(o *Options, c *proxy.Conn, name string) *session {
 			Str("client", c.RemoteAddr().Addr().String()).Logger(),
 	}
 	s.lastCommand = s.started
+	s.parser = command.NewParser(s.continueClient)
+	s.parser.SetLimits(loginLimits)
 	s.flight.dead = make(chan struct{})
 	s.busy = make(chan struct{}, 1)
 	return s
 }
 
+// loginLimits bound a command before the login: nobody in particular sent it.
+var loginLimits = wire.Limits{Line: maxLoginLine, Literals: maxLoginLine, Tokens: 200, Depth: 2}
+
 // wake gives the session its buffers, and its pump if it has logged in.
 func (s *session) wake() {
 	s.in.borrow()
 	s.out.borrow(s.client)
-	if s.parser == nil {
-		s.parser = command.NewParser(s.continueClient)
-	}
 	s.parser.Reset(s.in.r)
 }
 
