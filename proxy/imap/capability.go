@@ -38,7 +38,7 @@ type announced struct {
 // invent one would hide the next real change.
 var passedCapabilities = map[string]announced{
 	"IMAP4REV1": {true, true}, "IMAP4REV2": {false, false},
-	"ID": {true, true}, "ENABLE": {true, true}, "IDLE": {true, true},
+	"SASL-IR": {true, true}, "ID": {true, true}, "ENABLE": {true, true}, "IDLE": {true, true},
 	"NAMESPACE": {true, false}, "CHILDREN": {true, false}, "UIDPLUS": {true, false}, "UNSELECT": {true, false},
 	"MOVE": {true, false}, "MULTIAPPEND": {true, false}, "BINARY": {true, false}, "UTF8=ACCEPT": {true, false},
 	"SORT": {true, false}, "SORT=": {true, false}, "THREAD=": {true, false}, "ESEARCH": {true, false}, "ESORT": {true, false},
@@ -110,9 +110,10 @@ func (s *session) loginCapabilities() []string {
 }
 
 // has reports whether the client may use what needs a capability: the upstream
-// has it and it is offered, or the guard provides it.
+// has it and it is offered, or the guard provides it, as it does everything that
+// is legal before the login.
 func (s *session) has(capability string) bool {
-	if capability == "" || slices.Contains(s.ownCapabilities(nil), capability) {
+	if s.server == nil || capability == "" || slices.Contains(s.ownCapabilities(nil), capability) {
 		return true
 	}
 	row, known := passed(capability)

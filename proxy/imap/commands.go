@@ -3,6 +3,8 @@ package imap
 import (
 	"context"
 
+	"github.com/emersion/go-imap/v2"
+
 	"mailguard/proxy/imap/command"
 )
 
@@ -148,6 +150,9 @@ func (s *session) run(ctx context.Context, tag, name string) error {
 	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if m, ok := command.MessagesOf(args); ok && s.guarding() && imap.IsSearchRes(m.Set) {
+		return Reply{Word: "BAD", Text: "SEARCHRES is not offered in this folder"}
+	}
 	if row.barrier && s.state != notAuthenticated {
 		s.client.SetBusy(true) // a server that stops waits for what is under way
 		defer s.client.SetBusy(false)

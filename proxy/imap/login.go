@@ -286,6 +286,7 @@ func (s *session) begin(ctx context.Context) error {
 	s.state = authenticated
 	s.log = s.log.With().Str("mailbox", string(s.visitor.Mailbox)).Str("member", string(s.visitor.Member)).Logger()
 	s.parser.SetLimits(wire.DefaultLimits())
+	s.parser.SetSearchRes(s.has("SEARCHRES"))
 	s.client.SetDeadline(time.Time{})
 	s.client.SetTimeouts(s.Limits.Quiet, writeTimeout)
 	s.server.detach()

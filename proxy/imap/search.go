@@ -3,6 +3,8 @@ package imap
 import (
 	"context"
 
+	"github.com/emersion/go-imap/v2"
+
 	"mailguard/proxy/imap/command"
 )
 
@@ -13,12 +15,15 @@ func (s *session) handleSearch(ctx context.Context, cmd command.Command) error {
 	if !s.guarding() {
 		return s.passOn(ctx, cmd)
 	}
-	if search.Key.Has(command.OpModSeq) || search.Return != nil && search.Return.Save {
+	if search.Key.Has(command.OpModSeq) || search.Key.Any(isSaved) || search.Return != nil && search.Return.Save {
 		return Reply{Word: "BAD", Text: "This is not offered in this folder"}
 	}
 	cmd.Args = withKey(cmd.Args, s.ownMarks(search.Key))
 	return s.passOn(ctx, cmd)
 }
+
+// isSaved reports whether a key means the result of an earlier search.
+func isSaved(k command.SearchKey) bool { return k.Set != nil && imap.IsSearchRes(k.Set) }
 
 // searchOf is the part that SEARCH, SORT and THREAD have in common.
 func searchOf(args command.Args) command.Search {

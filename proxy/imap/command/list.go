@@ -13,6 +13,8 @@ type List struct {
 
 // ListSelect says which folders LIST tells of (RFC 5258, 3.1; RFC 6154).
 type ListSelect struct {
+	Given bool // there are options, or an empty list of them: the answer is extended
+
 	Subscribed, Remote, RecursiveMatch, SpecialUse bool
 }
 
@@ -28,7 +30,7 @@ func (List) args() {}
 
 // Encode writes the arguments.
 func (a List) Encode(e *wire.Encoder) {
-	if a.Select != (ListSelect{}) {
+	if a.Select.Given {
 		e.Space()
 		encodeOptions(e, a.Select.options(), nil)
 	}
@@ -105,6 +107,7 @@ func ParseList(p *Parser) Args {
 	var a List
 	p.lex.Space()
 	if p.lex.Peek() == '(' {
+		a.Select.Given = true
 		p.lex.List(0, func() { p.setOption(a.Select.options(), string(p.lex.Keyword())) })
 		p.lex.Space()
 	}

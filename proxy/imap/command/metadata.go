@@ -10,7 +10,7 @@ import (
 type GetMetadata struct {
 	Folder  string  // "": the server itself
 	MaxSize *uint64 // octets of a value; nil: any
-	Depth   string  // "1", "INFINITY", or "" for 0
+	Depth   string  // "1", "infinity", or "" for 0
 	Entries []string
 }
 
@@ -84,7 +84,7 @@ func (p *Parser) depth() string {
 	case "0":
 		return ""
 	case "1", "INFINITY":
-		return word
+		return strings.ToLower(word) // as RFC 5464, 5 spells it: Dovecot takes no other
 	default:
 		p.lex.Fail("DEPTH is 0, 1 or infinity")
 		return ""

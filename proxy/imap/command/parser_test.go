@@ -192,7 +192,7 @@ var canonical = map[string][]form{
 		{`list "" *`, ` "" "*"`},
 		{`LIST "" "Trash/%"`, ` "" "Trash/%"`},
 		{`LIST "" &AOk-*`, ` "" "&AOk-*"`},
-		{`LIST () "" x`, ` "" x`},
+		{`LIST () "" x`, ` () "" x`},
 		{`LIST (SUBSCRIBED) "" "*"`, ` (SUBSCRIBED) "" "*"`},
 		{`list (special-use recursivematch REMOTE) "" "*" return (subscribed)`,
 			` (REMOTE RECURSIVEMATCH SPECIAL-USE) "" "*" RETURN (SUBSCRIBED)`},
@@ -307,7 +307,7 @@ var canonical = map[string][]form{
 	"GETMETADATA": {
 		{`GETMETADATA "" /shared/Comment`, ` "" (/shared/comment)`},
 		{`GETMETADATA (MAXSIZE 1024 DEPTH infinity) INBOX (/private/comment /shared/x)`,
-			` (MAXSIZE 1024 DEPTH INFINITY) INBOX (/private/comment /shared/x)`},
+			` (MAXSIZE 1024 DEPTH infinity) INBOX (/private/comment /shared/x)`},
 		{`GETMETADATA (DEPTH 0) INBOX /a`, ` INBOX (/a)`},
 	},
 	"SETMETADATA": {
