@@ -228,3 +228,33 @@ func TestSessionsOfAMemberMeet(t *testing.T) {
 		}
 	}
 }
+
+// While one session's marks are being written no other session of the member
+// writes: what is in memory would follow another order than the ledger. Who
+// waits for its turn can give up.
+func TestMarksAreWrittenInTurn(t *testing.T) {
+	s := newScene(t)
+	f, twin := s.inbox("alice"), s.inbox("alice")
+	writing, release, first := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		first <- s.folders.change(context.Background(), f, uidsFrom(1), nil, func() error {
+			close(writing)
+			<-release
+			return nil
+		})
+	}()
+	<-writing
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := s.folders.change(ctx, twin, uidsFrom(2), nil, func() error {
+		t.Error("two sessions write at a time")
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	close(release)
+	if err := <-first; err != nil || !slices.Equal(twin.Marks(), uidsFrom(1)) {
+		t.Errorf("%v, marks %v", err, twin.Marks())
+	}
+}
