@@ -2,10 +2,12 @@ package integration
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailguard/integration/clients"
 )
@@ -17,7 +19,23 @@ func behindGuard(t testing.TB, o options, users ...string) (place, *guard) {
 	o.imap = p.dovecot.IMAP()
 	g := startGuard(t, p.dovecot.POP3(), o)
 	p.imap, p.imaps, p.ca = g.imap, g.imaps, g.ca
+	waitForListener(t, g.imap)
+	waitForListener(t, g.imaps)
 	return p, g
+}
+
+// waitForListener waits until somebody listens: the guard opens its listeners
+// one after the other.
+func waitForListener(t testing.TB, address string) {
+	t.Helper()
+	for range 500 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nobody listens at %s", address)
 }
 
 // member is one of those who share the guarded mailbox.
