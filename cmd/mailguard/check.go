@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"mailguard/config"
+	"mailguard/member"
 )
 
 func newCheck(file *string) *cobra.Command {
@@ -56,24 +58,40 @@ func checkUpstreams(ctx context.Context, c *config.Config) []string {
 	var all []string
 	for _, u := range upstreams.pop3 {
 		traps, err := u.Traps(ctx)
-		if err != nil {
-			traps = []string{"cannot be reached: " + err.Error()}
-		}
-		for _, t := range traps {
-			all = append(all, fmt.Sprintf("upstream %s (%s): %s", u.Name, u.Dialer.Address, t))
-		}
+		all = append(all, trapsOf(u.Name, "pop3", u.Dialer.Address, traps, err)...)
+	}
+	for _, u := range upstreams.imap {
+		traps, err := u.Traps(ctx)
+		all = append(all, trapsOf(u.Name, "imap", u.Dialer.Address, traps, err)...)
 	}
 	return all
 }
 
-// flagsUnread names the upstreams whose mailboxes have flags that this version
-// cannot read: what waits for them waits for ever.
+// trapsOf are the traps of one side of an upstream as they are printed. That it
+// does not answer is one.
+func trapsOf(name, protocol, address string, traps []string, err error) []string {
+	if err != nil {
+		traps = []string{"cannot be reached: " + err.Error()}
+	}
+	all := make([]string, len(traps))
+	for i, t := range traps {
+		all[i] = fmt.Sprintf("upstream %s (%s, %s): %s", name, protocol, address, t)
+	}
+	return all
+}
+
+// flagsUnread names the upstreams whose messages have flags that a POP3 session
+// cannot read: what is held and waits for them waits until another version
+// reads them over IMAP.
 func flagsUnread(c *config.Config) []string {
+	if !slices.ContainsFunc(c.Listeners, func(l config.Listener) bool { return l.Protocol == member.POP3 }) {
+		return nil
+	}
 	var all []string
 	for _, u := range c.Upstreams {
 		if u.POP3 != nil && u.IMAP != nil {
-			all = append(all, fmt.Sprintf("upstream %s has imap: flags are not read yet, so a rule whose release looks at message.flags, "+
-				"as the built-in one does, releases nothing", u.Name))
+			all = append(all, fmt.Sprintf("upstream %s has imap, and a POP3 session cannot read flags: what was deleted by POP3 under a rule "+
+				"whose release looks at message.flags, as the built-in one does, is kept and not yet released", u.Name))
 		}
 	}
 	return all
