@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// patience is how long processes may take to be gone after a SIGKILL.
-const patience = 5 * time.Second
-
 // command is a program that will run in the root directory as nobody.
 func (r root) command(program string, arguments ...string) *exec.Cmd {
 	cmd := exec.Command(program, arguments...)

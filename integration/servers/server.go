@@ -18,6 +18,9 @@ const (
 	// attempts is how often other ports are tried when somebody else took one
 	// between its choice and the server's start.
 	attempts = 4
+	// patience is how long processes may take to be gone after a SIGKILL, and
+	// a program to ask for a password.
+	patience = 5 * time.Second
 )
 
 // server is what Cyrus and Courier have in common.

@@ -10,127 +10,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"mailguard/integration/imapconn"
 )
-
-var (
-	support = User{Name: "support@example.com", Password: `a:b "c%d`}
-	carla   = User{Name: "carla@personal.example.com", Password: "secret"}
-)
-
-// running is what the tests ask of both servers.
-type running interface {
-	IMAP() string
-	POP3() string
-	Deliver(user string, message []byte) error
-	Messages(user string) ([]Message, error)
-	Log() string
-	Kill() error
-	Close() error
-}
-
-var starters = map[string]func(context.Context, Options) (running, error){
-	"Cyrus":   func(ctx context.Context, o Options) (running, error) { return orNil(StartCyrus(ctx, o)) },
-	"Courier": func(ctx context.Context, o Options) (running, error) { return orNil(StartCourier(ctx, o)) },
-}
-
-func orNil[S running](s S, err error) (running, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// need skips where the servers cannot be run, or fails where everything must
-// run.
-func need(t *testing.T) {
-	t.Helper()
-	err := Installed()
-	if err != nil && (os.Getenv("CI") != "" || os.Getenv("MAILGUARD_REQUIRE_ALL") != "") {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skip(err)
-	}
-}
-
-// eachServer runs a test with each of the two servers.
-func eachServer(t *testing.T, test func(t *testing.T, s running)) {
-	t.Helper()
-	need(t)
-	for name, start := range starters {
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			s, err := start(ctx, Options{Users: []User{support, carla}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Log(s.Log())
-				}
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			test(t, s)
-		})
-	}
-}
-
-func deliver(t *testing.T, s running, user string, subjects ...string) {
-	t.Helper()
-	for _, subject := range subjects {
-		if err := s.Deliver(user, fmt.Appendf(nil, "Subject: %s\n\nText\n", subject)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func messages(t *testing.T, s running, user string) []Message {
-	t.Helper()
-	all, err := s.Messages(user)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func logIn(t *testing.T, s running, u User) *imapconn.Conn {
-	t.Helper()
-	conn, err := imapconn.Dial(t.Context(), s.IMAP(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.LogIn(u.Name, u.Password); err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
-// do gives commands that have to be OK and returns what the last one brought.
-func do(t *testing.T, conn *imapconn.Conn, commands ...string) string {
-	t.Helper()
-	var answers []string
-	for _, command := range commands {
-		untagged, tagged, err := conn.Do(command)
-		if err != nil || !strings.HasPrefix(tagged, "OK") {
-			t.Fatalf("%s: %s, %v\n%s", command, tagged, err, conn.Transcript())
-		}
-		answers = untagged
-	}
-	return strings.Join(answers, "\n")
-}
 
 // The judge sees what IMAP does: what is marked, what is gone, what is left.
 func TestMessages(t *testing.T) {
@@ -167,19 +52,6 @@ func TestMessages(t *testing.T) {
 			t.Errorf("the other mailbox: %v", all)
 		}
 	})
-}
-
-// states are the UIDs, with a D behind those that are marked \Deleted.
-func states(all []Message) string {
-	var words []string
-	for _, m := range all {
-		word := strconv.Itoa(int(m.UID))
-		if m.Deleted {
-			word += "D"
-		}
-		words = append(words, word)
-	}
-	return strings.Join(words, " ")
 }
 
 // What another session expunges is gone for the judge while this one still has
@@ -319,15 +191,6 @@ func TestKill(t *testing.T) {
 	})
 }
 
-func groupsOf(s running) []*process { return append([]*process{}, serverOf(s).processes...) }
-
-func serverOf(s running) *server {
-	if c, ok := s.(*Cyrus); ok {
-		return c.server
-	}
-	return s.(*Courier).server
-}
-
 func TestCloseLeavesNothing(t *testing.T) {
 	eachServer(t, func(t *testing.T, s running) {
 		dir := serverOf(s).root.dir
@@ -349,19 +212,6 @@ func TestCloseLeavesNothing(t *testing.T) {
 	})
 }
 
-// inside counts the processes whose root directory it is, whatever group they
-// are in.
-func inside(dir string) int {
-	count := 0
-	links, _ := filepath.Glob("/proc/[0-9]*/root") // the pattern is a good one
-	for _, link := range links {
-		if root, err := os.Readlink(link); err == nil && strings.HasPrefix(root, dir) {
-			count++
-		}
-	}
-	return count
-}
-
 func TestRefusedOptions(t *testing.T) {
 	tests := map[string]Options{
 		"nobody":         {},
@@ -378,61 +228,4 @@ func TestRefusedOptions(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestDeathOfTheCaller runs this test binary again as a program that starts a
-// server and is then killed: the server must not stay behind.
-func TestDeathOfTheCaller(t *testing.T) {
-	need(t)
-	if name := os.Getenv("MAILGUARD_SERVERS_CHILD"); name != "" {
-		dieWith(t, starters[name])
-	}
-	for name := range starters {
-		t.Run(name, func(t *testing.T) {
-			note := filepath.Join(t.TempDir(), "started")
-			child := exec.Command(os.Args[0], "-test.run=^TestDeathOfTheCaller$")
-			child.Env = append(os.Environ(), "MAILGUARD_SERVERS_CHILD="+name, "MAILGUARD_SERVERS_STARTED="+note)
-			output, _ := child.CombinedOutput()
-			started, err := os.ReadFile(note)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, output)
-			}
-			dir, numbers, _ := strings.Cut(string(started), "\n")
-			defer func() { _ = os.RemoveAll(dir) }()
-			for number := range strings.FieldsSeq(numbers) {
-				expectEnd(t, number)
-			}
-		})
-	}
-}
-
-// dieWith starts a server, notes its directory and process groups, and ends
-// this program without a word.
-func dieWith(t *testing.T, start func(context.Context, Options) (running, error)) {
-	s, err := start(context.Background(), Options{Users: []User{support}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	note := []byte(serverOf(s).root.dir + "\n")
-	for _, group := range groupsOf(s) {
-		note = fmt.Appendf(note, "%d ", group.pid)
-	}
-	_ = os.WriteFile(os.Getenv("MAILGUARD_SERVERS_STARTED"), note, 0o600)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-}
-
-func expectEnd(t *testing.T, number string) {
-	t.Helper()
-	group, err := strconv.Atoi(number)
-	if err != nil || group < 2 {
-		t.Fatalf("process group %q", number)
-	}
-	for range 100 {
-		if (&process{pid: group}).alive() == 0 {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	_ = syscall.Kill(-group, syscall.SIGKILL)
-	t.Errorf("process group %d outlived its caller", group)
 }
