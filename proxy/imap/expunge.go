@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,24 +98,49 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 	if err != nil {
 		return kept, err
 	}
-	remove, err := f.guarded.Commit(ctx, rulings)
-	if err != nil {
-		return kept, err
-	}
-	stays := staying(rulings, &kept)
+	s.logVerdicts(rulings)
 	s.settleVanished(ctx, marked, found)
-	still, err := s.remove(ctx, remove)
-	if len(still) > 0 { // allowed, and not possible for this login
-		kept.n += len(still)
-		stays = append(stays, still...)
-		err = errors.Join(err, f.guarded.Mark(ctx, nil, still))
+	for some := range slices.Chunk(rulings, commitAtOnce) {
+		stays, err := s.carryOut(ctx, some, &kept)
+		s.changeMarks(nil, stays)
+		if err == nil {
+			err = s.tellKept(found, stays)
+		}
+		if err != nil {
+			return kept, err
+		}
 	}
 	s.counts.kept += kept.n
-	s.changeMarks(nil, stays)
-	if err == nil {
-		err = s.tellKept(found, stays)
+	return kept, nil
+}
+
+// commitAtOnce is how many deletions are put on record and carried out
+// together: the ledger writes for other sessions in between, and each removal
+// follows its record soon.
+const commitAtOnce = 1000
+
+// carryOut commits some deletions and removes what may go. It returns those
+// that stay, and are not marked any more.
+func (s *session) carryOut(ctx context.Context, rulings []guard.FolderRuling, kept *refusal) (stays []message.UID, err error) {
+	remove, err := s.folder.guarded.Commit(ctx, rulings)
+	if err != nil {
+		return nil, err
 	}
-	return kept, err
+	stays = staying(rulings, kept)
+	still, err := s.remove(ctx, remove)
+	if len(still) == 0 {
+		return stays, err
+	}
+	kept.n += len(still) // allowed, and not possible for this login
+	return append(stays, still...), errors.Join(err, s.folder.guarded.Mark(ctx, nil, still))
+}
+
+// logVerdicts writes a line for each deletion that was decided.
+func (s *session) logVerdicts(rulings []guard.FolderRuling) {
+	for _, r := range rulings {
+		s.log.Info().Str("op", string(r.Facts.Op)).Str("folder", r.Facts.Folder).Uint32("uid", uint32(r.Seen.UID)).
+			Str("verdict", string(r.Decision.Verdict)).Str("outcome", string(r.Outcome)).Str("rule", r.Decision.Rule).Msg("verdict")
+	}
 }
 
 // staying are the messages that lose their mark and stay.

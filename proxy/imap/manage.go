@@ -64,6 +64,8 @@ func (s *session) decideFolder(ctx context.Context, t target, d guard.Deletion) 
 	if err != nil {
 		return err
 	}
+	s.log.Info().Str("op", string(d.Op)).Str("folder", t.folder).Str("verdict", string(ruling.Decision.Verdict)).
+		Str("outcome", string(ruling.Outcome)).Str("rule", ruling.Decision.Rule).Msg("verdict")
 	if ruling.Outcome == policy.Refused {
 		text := ruling.Decision.Message
 		if text == "" {

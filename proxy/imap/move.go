@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"mailguard/guard"
@@ -28,19 +29,31 @@ func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 	case f.guarded == nil:
 		return replyClosed
 	}
-	remove, err := s.decideMove(ctx, args)
+	rulings, err := s.decideMove(ctx, args)
 	if err != nil {
 		return err
 	}
-	res, err := s.move(ctx, remove, args.Folder)
-	if err != nil {
-		return err
+	res := result{word: "OK", text: "OK No messages found"}
+	for some := range slices.Chunk(rulings, commitAtOnce) {
+		remove, err := s.folder.guarded.Commit(ctx, some)
+		if err != nil {
+			return err
+		}
+		if len(remove) == 0 {
+			continue
+		}
+		if res, err = s.move(ctx, remove, args.Folder); err != nil {
+			return err
+		}
+		if !res.ok() {
+			break
+		}
 	}
 	return s.reply(cmd.Tag + " " + s.filterResult(res))
 }
 
-// decideMove returns the messages that may move; they are claimed.
-func (s *session) decideMove(ctx context.Context, args command.Move) ([]message.UID, error) {
+// decideMove decides about all of the messages; none of them is refused.
+func (s *session) decideMove(ctx context.Context, args command.Move) ([]guard.FolderRuling, error) {
 	found, err := s.look(ctx, args.Messages)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -49,6 +62,7 @@ func (s *session) decideMove(ctx context.Context, args command.Move) ([]message.
 	if err != nil {
 		return nil, err
 	}
+	s.logVerdicts(rulings)
 	var refused refusal
 	for _, r := range rulings {
 		if r.Outcome == policy.Refused {
@@ -59,7 +73,7 @@ func (s *session) decideMove(ctx context.Context, args command.Move) ([]message.
 		s.counts.kept += refused.n
 		return nil, err
 	}
-	return s.folder.guarded.Commit(ctx, rulings)
+	return rulings, nil
 }
 
 // moveTo is a move as policy sees it. A folder of another mailbox has no use
@@ -73,17 +87,12 @@ func (s *session) moveTo(name string) guard.Deletion {
 }
 
 // move moves messages that were claimed for it, and reads what became of them.
-func (s *session) move(ctx context.Context, uids []message.UID, to string) (result, error) {
-	res := result{word: "OK", text: "OK No messages found"}
-	if len(uids) == 0 {
-		return res, nil
-	}
+func (s *session) move(ctx context.Context, uids []message.UID, to string) (res result, err error) {
 	one := s.moveChunk
 	if !s.upstreamHas("MOVE") {
 		one = s.copyAndRemove
 	}
 	for _, chunk := range chunks(byUID(uids)) {
-		var err error
 		if res, err = one(ctx, chunk, to); err != nil {
 			return res, err
 		}
@@ -91,7 +100,7 @@ func (s *session) move(ctx context.Context, uids []message.UID, to string) (resu
 			break
 		}
 	}
-	_, err := s.settle(ctx, uids)
+	_, err = s.settle(ctx, uids)
 	return res, err
 }
 

@@ -69,6 +69,7 @@ func (s *session) observed(ctx context.Context, d guard.Deletion, going command.
 	if err == nil && len(found) > 0 {
 		var rulings []guard.FolderRuling
 		if rulings, err = s.folder.guarded.Decide(ctx, d, justSeen(found)); err == nil {
+			s.logVerdicts(rulings)
 			var claimed []message.UID
 			claimed, err = s.folder.guarded.Commit(ctx, rulings)
 			if err == nil {
