@@ -1,104 +1,122 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+	"regexp"
+	"slices"
 	"sync"
 	"time"
 )
 
-// rates are what is measured.
-func (b *bench) rates() []rate {
-	const mega = 1 << 20
-	return []rate{
-		{"RETR 50 kB, 1 connection", "MB/s", func(w way) (float64, error) {
-			n, err := b.retrieve(w, 1, 5)
-			return float64(n) / mega, err
-		}},
-		{"RETR 50 kB, 8 connections", "MB/s", func(w way) (float64, error) {
-			n, err := b.retrieve(w, 8, 3)
-			return float64(n) / mega, err
-		}},
-		{"RETR 10 MB, 1 connection", "MB/s", func(w way) (float64, error) {
-			n, err := b.retrieveLarge(w, 20)
-			return float64(n) / mega, err
-		}},
-		{"logins, 1 at once", "/s", func(w way) (float64, error) { return b.logins(w, 1, 300) }},
-		{"logins, 32 at once", "/s", func(w way) (float64, error) { return b.logins(w, 32, 40) }},
+// way is one way to the mail.
+type way struct {
+	name       string
+	pop3, imap string // addresses
+	user       string
+	collector  string // a user with many small messages
+}
+
+// rate is one thing that is measured: how much was done in a second.
+type rate struct {
+	name string
+	unit string
+	f    func(w way) (work, error)
+}
+
+// work is how much was done in how long.
+type work struct {
+	amount float64
+	took   time.Duration
+	cpu    time.Duration // of the guard
+}
+
+func (b *bench) rates() []rate { return slices.Concat(b.ratesPOP3(), b.ratesIMAP()) }
+
+// measureRates measures everything on every way, the ways taking turns within
+// a round, and prints the medians beside the direct way's.
+func (b *bench) measureRates(rounds int, fits *regexp.Regexp) error {
+	fmt.Printf("%-40s %10s %28s %28s\n%51s", "", b.ways[0].name, b.ways[1].name, b.ways[2].name, "")
+	fmt.Printf("%s%s\n", "  of direct, processor time each", "  of direct, processor time each")
+	for _, r := range b.rates() {
+		if !fits.MatchString(r.name) {
+			continue
+		}
+		if err := b.measureRate(r, rounds); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// client is a POP3 client that does nothing but count.
-type client struct {
-	conn *tls.Conn
-	r    *bufio.Reader
+func (b *bench) measureRate(r rate, rounds int) error {
+	rates, cpu := make([][]float64, len(b.ways)), make([][]float64, len(b.ways))
+	for range rounds {
+		for i, w := range b.ways {
+			done, err := r.f(w)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", r.name, w.name, err)
+			}
+			rates[i] = append(rates[i], done.amount/done.took.Seconds())
+			cpu[i] = append(cpu[i], float64(done.cpu.Microseconds())/done.amount)
+		}
+	}
+	direct := median(rates[0])
+	fmt.Printf("%-40s %10.0f", r.name+", "+r.unit, direct)
+	for i := range b.ways[1:] {
+		fmt.Printf(" %10.0f (%4.2f) %8.2f µs", median(rates[i+1]), median(rates[i+1])/direct, median(cpu[i+1]))
+	}
+	fmt.Println()
+	return nil
 }
 
-func (b *bench) connect(w way) (*client, error) {
-	conn, err := tls.Dial("tcp", w.address, &tls.Config{RootCAs: b.roots, ServerName: "localhost", MinVersion: tls.VersionTLS13})
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
+
+// session is what a client of either protocol can do.
+type session interface{ quit() error }
+
+// timed opens so many sessions, runs f in all of them at once, and times that.
+func timed[S session](b *bench, n int, open func() (S, error), f func(S) (int, error)) (w work, err error) {
+	sessions, err := openAll(n, open)
+	defer func() {
+		for _, s := range sessions {
+			if e := s.quit(); e != nil && err == nil {
+				err = e
+			}
+		}
+	}()
 	if err != nil {
-		return nil, err
+		return w, err
 	}
-	c := &client{conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}
-	if _, err := c.line(); err != nil {
-		return nil, err
-	}
-	for _, command := range []string{"USER " + w.user, "PASS " + password} {
-		if err := c.command(command); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return b.clocked(n, func(i int) (int, error) { return f(sessions[i]) })
 }
 
-func (c *client) line() ([]byte, error) { return c.r.ReadSlice('\n') }
-
-func (c *client) command(line string) error {
-	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
-		return err
+// clocked runs f so many times at once, adds up what it returns and times it.
+func (b *bench) clocked(n int, f func(i int) (int, error)) (w work, err error) {
+	cpu, err := b.processorTime()
+	if err != nil {
+		return w, err
 	}
-	reply, err := c.line()
-	if err == nil && !bytes.HasPrefix(reply, []byte("+OK")) {
-		err = fmt.Errorf("%s: %s", line, bytes.TrimSpace(reply))
+	begin := time.Now()
+	sum, err := parallel(n, f)
+	w = work{amount: float64(sum), took: time.Since(begin)}
+	if err != nil {
+		return w, err
 	}
-	return err
-}
-
-// retr fetches a message and returns its octets.
-func (c *client) retr(n int) (size int, err error) {
-	if err := c.command(fmt.Sprintf("RETR %d", n)); err != nil {
-		return 0, err
-	}
-	for {
-		line, err := c.line()
-		if err != nil {
-			return size, err
-		}
-		size += len(line)
-		if string(line) == ".\r\n" {
-			return size, nil
-		}
-	}
-}
-
-// quit ends the session.
-func (c *client) quit() error {
-	defer c.conn.Close()
-	return c.command("QUIT")
+	after, err := b.processorTime()
+	w.cpu = after - cpu
+	return w, err
 }
 
 // parallel runs f so many times at once and adds up what it returns.
-func parallel(n int, f func() (int, error)) (sum int, err error) {
+func parallel(n int, f func(i int) (int, error)) (sum int, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for range n {
+	for i := range n {
 		all.Go(func() {
-			got, e := f()
+			got, e := f(i)
 			mu.Lock()
 			defer mu.Unlock()
 			sum += got
@@ -111,98 +129,38 @@ func parallel(n int, f func() (int, error)) (sum int, err error) {
 	return sum, err
 }
 
-func (b *bench) retrieve(w way, connections, times int) (int, error) {
-	return parallel(connections, func() (total int, err error) {
-		c, err := b.connect(w)
+// openAll opens sessions, one after another.
+func openAll[S session](n int, open func() (S, error)) (sessions []S, err error) {
+	for range n {
+		s, err := open()
 		if err != nil {
-			return 0, err
+			return sessions, err
 		}
-		for range times {
-			for n := 1; n <= smallCount; n++ {
-				size, err := c.retr(n)
-				if err != nil {
-					return total, err
-				}
-				total += size
-			}
-		}
-		return total, c.quit()
-	})
+		sessions = append(sessions, s)
+	}
+	return sessions, nil
 }
 
-func (b *bench) retrieveLarge(w way, times int) (total int, err error) {
-	c, err := b.connect(w)
-	if err != nil {
-		return 0, err
-	}
-	for range times {
-		size, err := c.retr(smallCount + 1)
-		if err != nil {
-			return total, err
-		}
-		total += size
-	}
-	return total, c.quit()
-}
-
-func (b *bench) logins(w way, atOnce, each int) (float64, error) {
-	n, err := parallel(atOnce, func() (int, error) {
+// logins opens and ends sessions, so many at once, each so many times.
+func logins[S session](b *bench, atOnce, each int, open func() (S, error)) (work, error) {
+	return b.clocked(atOnce, func(int) (int, error) {
 		for i := range each {
-			c, err := b.connect(w)
+			s, err := open()
 			if err != nil {
 				return i, err
 			}
-			if err := c.quit(); err != nil {
+			if err := s.quit(); err != nil {
 				return i, err
 			}
 		}
 		return each, nil
 	})
-	return float64(n), err
 }
 
-// measureMemory says what an idle session costs the guard: a fresh process
-// would be purer, this is what one sees after work.
-func (b *bench) measureMemory(sessions int) error {
-	for _, w := range b.ways[1:] {
-		before, err := b.resident()
-		if err != nil {
-			return err
-		}
-		var open []*client
-		for range sessions {
-			c, err := b.connect(w)
-			if err != nil {
-				return err
-			}
-			open = append(open, c)
-		}
-		time.Sleep(3 * time.Second)
-		after, err := b.resident()
-		if err != nil {
-			return err
-		}
-		fmt.Printf("%-34s %12s %18s: %.1f kB a session (%d sessions, %.0f MB before, %.0f MB with them)\n", "memory, idle", "-", w.name,
-			(after-before)/float64(sessions)/1024, sessions, before/(1<<20), after/(1<<20))
-		for _, c := range open {
-			c.conn.Close()
-		}
-		time.Sleep(time.Second)
-	}
-	return nil
-}
+const mega = 1 << 20
 
-// resident is the guard's resident memory, in bytes.
-func (b *bench) resident() (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.guard.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		var kb float64
-		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kb); err == nil {
-			return kb * 1024, nil
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS in /proc/%d/status", b.guard.Process.Pid)
+// megabytes counts in MB what was counted in octets.
+func megabytes(w work, err error) (work, error) {
+	w.amount /= mega
+	return w, err
 }

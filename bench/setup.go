@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -21,15 +20,20 @@ const (
 	private  = "carla@personal.example.com"
 	password = "bench"
 
+	sharedCollector  = "archive@example.com"
+	privateCollector = "archive@personal.example.com"
+
 	small, smallCount = 50 << 10, 200
 	large             = 10 << 20
+	tiny, manyCount   = 200, 20_000
 )
 
 // bench is a set-up: an upstream in this process, a guard in its own.
 type bench struct {
 	dir      string
 	upstream *upstream.Server
-	guard    *exec.Cmd
+	binary   string
+	guard    *exec.Cmd // nil while it does not run
 	roots    *x509.CertPool
 	ways     []way
 }
@@ -42,37 +46,63 @@ func start(binary string) (*bench, error) {
 	}
 	b := &bench{dir: dir, upstream: upstream.New()}
 	if err := b.setUp(binary); err != nil {
-		b.stop()
+		_ = b.stop()
 		return nil, err
 	}
 	return b, nil
 }
 
 func (b *bench) setUp(binary string) error {
-	for _, user := range []string{shared, private} {
-		b.upstream.AddUser(user, password)
-		for range smallCount {
-			b.upstream.Deliver(user, message(small))
-		}
-		b.upstream.Deliver(user, message(large))
-	}
+	b.fill()
 	cert, err := b.certificate()
 	if err != nil {
 		return err
 	}
-	plain, err := b.serve(func(l net.Listener) net.Listener { return l })
-	if err != nil {
-		return err
-	}
-	direct, err := b.serve(func(l net.Listener) net.Listener {
+	plain := func(l net.Listener) net.Listener { return l }
+	encrypted := func(l net.Listener) net.Listener {
 		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true})
-	})
+	}
+	var direct, behind endpoints
+	if direct, err = b.serve(encrypted); err != nil {
+		return err
+	}
+	if behind, err = b.serve(plain); err != nil {
+		return err
+	}
+	front, err := b.prepareGuard(binary, behind)
 	if err != nil {
 		return err
 	}
-	guarded, err := b.startGuard(binary, plain)
-	b.ways = []way{{"direct", direct, private}, {"guard, unguarded", guarded, private}, {"guard, guarded", guarded, shared + "#alice"}}
-	return err
+	b.ways = []way{
+		{"direct", direct.pop3, direct.imap, private, privateCollector},
+		{"guard, unguarded", front.pop3, front.imap, private, privateCollector},
+		{"guard, guarded", front.pop3, front.imap, shared + "#alice", sharedCollector + "#alice"},
+	}
+	return b.startGuard()
+}
+
+// The ways that lead through the guard.
+const (
+	unguarded = 1
+	guarded   = 2
+)
+
+// fill delivers the mail.
+func (b *bench) fill() {
+	smallMail, largeMail, tinyMail := message(small), message(large), message(tiny)
+	for _, user := range []string{shared, private} {
+		b.upstream.AddUser(user, password)
+		for range smallCount {
+			b.upstream.Deliver(user, smallMail)
+		}
+		b.upstream.Deliver(user, largeMail)
+	}
+	for _, user := range []string{sharedCollector, privateCollector} {
+		b.upstream.AddUser(user, password)
+		for range manyCount {
+			b.upstream.Deliver(user, tinyMail)
+		}
+	}
 }
 
 // message is a mail of about this many octets.
@@ -99,58 +129,20 @@ func (b *bench) certificate() (tls.Certificate, error) {
 	return tls.X509KeyPair(certPEM, keyPEM)
 }
 
-func (b *bench) serve(wrap func(net.Listener) net.Listener) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	go func() { _ = b.upstream.Serve(wrap(l)) }() // it ends with stop
-	return l.Addr().String(), nil
-}
+// endpoints are the addresses of one server.
+type endpoints struct{ pop3, imap string }
 
-const configuration = `listeners:
-  - {protocol: pop3, address: "%s", tls: implicit}
-tls: {certificates: [{cert: cert.pem, key: key.pem}]}
-upstreams:
-  - {name: bench, domains: ["*"], pop3: {address: "%s", tls: none}}
-ledger: "sqlite:ledger.db"
-mailboxes:
-  - {match: "%s", shared: true}
-  - {match: "*@personal.example.com", shared: false}
-log: {level: warn, format: text}
-`
-
-func (b *bench) startGuard(binary, plain string) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	address := l.Addr().String()
-	l.Close()
-	file := filepath.Join(b.dir, "mailguard.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, configuration, address, plain, shared), 0o600); err != nil {
-		return "", err
-	}
-	b.guard = exec.Command(binary, "serve", "-c", file)
-	b.guard.Stderr = os.Stderr
-	if err := b.guard.Start(); err != nil {
-		return "", err
-	}
-	for range 500 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			return address, c.Close()
+func (b *bench) serve(wrap func(net.Listener) net.Listener) (e endpoints, err error) {
+	for _, p := range []struct {
+		address *string
+		serve   func(net.Listener) error
+	}{{&e.pop3, b.upstream.Serve}, {&e.imap, b.upstream.ServeIMAP}} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return e, err
 		}
-		time.Sleep(10 * time.Millisecond)
+		*p.address = l.Addr().String()
+		go func() { _ = p.serve(wrap(l)) }() // it ends with stop
 	}
-	return "", errors.New("the guard does not answer")
-}
-
-// stop ends what was started.
-func (b *bench) stop() {
-	if b.guard != nil && b.guard.Process != nil {
-		_ = b.guard.Process.Kill()
-		_ = b.guard.Wait()
-	}
-	_ = b.upstream.Close()
-	_ = os.RemoveAll(b.dir)
+	return e, nil
 }
