@@ -29,6 +29,7 @@ type Items struct {
 	name  int // where the item's name began in this segment; -1: in an earlier one
 	named []byte
 	value int
+	ends  bool // the value that was returned last is the literal behind this segment
 }
 
 type itemState uint8
@@ -46,7 +47,7 @@ var ErrItems = errors.New("the items of a FETCH response make no sense")
 
 // Begin starts with the next segment of the response; at is where the items
 // begin in it: Head.Rest in the first one, 0 in the others.
-func (s *Items) Begin(at int) { s.pos, s.name, s.value = at, -1, at }
+func (s *Items) Begin(at int) { s.pos, s.name, s.value, s.ends = at, -1, at, false }
 
 // Next returns the next item whose value ends in this segment. At the end of
 // the segment it returns false.
@@ -55,7 +56,7 @@ func (s *Items) Next(text []byte, literal bool) (Item, bool, error) {
 	if literal {
 		text = text[:announced(text)]
 	}
-	for {
+	for !s.ends {
 		switch s.state {
 		case itemsStart:
 			if s.pos >= len(text) || text[s.pos] != '(' {
@@ -76,6 +77,7 @@ func (s *Items) Next(text []byte, literal bool) (Item, bool, error) {
 			return Item{}, false, nil
 		}
 	}
+	return Item{}, false, nil
 }
 
 // announced returns where the announcement of a literal begins.
@@ -167,7 +169,7 @@ func (s *Items) scanValue(text []byte, literal bool) (Item, bool, error) {
 		return Item{}, false, ErrItems
 	}
 	item := s.found(s.pos)
-	item.Literal = true
+	item.Literal, s.ends = true, true
 	return item, true, nil
 }
 
