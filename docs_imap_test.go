@@ -122,3 +122,24 @@ func TestIMAPTreatmentsAreDocumented(t *testing.T) {
 	inCode = slices.DeleteFunc(inCode, func(name string) bool { return name == "notOffered" }) // has a table of its own
 	sameNames(t, "treatments", documented, inCode)
 }
+
+// The warnings of check that the reference lists are in the code.
+func TestWarningsOfCheckAreDocumented(t *testing.T) {
+	var source strings.Builder
+	for _, file := range []string{"cmd/mailguard/check.go", "proxy/pop3/capability.go", "proxy/imap/traps.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	warnings := names(rowsBehind(t, pages(t)["docs/reference.md"], "| warning | |"))
+	if len(warnings) < 8 {
+		t.Errorf("only %q are documented", warnings)
+	}
+	for _, w := range warnings {
+		if !strings.Contains(source.String(), w) {
+			t.Errorf("%q is documented, and check does not say it", w)
+		}
+	}
+}

@@ -112,7 +112,7 @@ func ours(t *testing.T) []string {
 }
 
 func TestLogFieldsAreDocumented(t *testing.T) {
-	inCode := append(find(t, `\b(?:Str|Int|Int64|Dur|Bool|Stringer)\("([a-z_]+)"`, ours(t)...), "error")
+	inCode := append(find(t, `\b(?:Str|Int|Int64|Uint32|Dur|Bool|Stringer)\("([a-z_]+)"`, ours(t)...), "error")
 	sameNames(t, "log", names(rowsBehind(t, pages(t)["docs/reference.md"], "| field | |")), inCode)
 }
 
@@ -122,6 +122,9 @@ const everyLimit = minimal + `limits:
   login_time: 30d
   handshake_time: 30d
   idle_time: 30d
+  imap_idle_time: 30d
+  command_time: 30d
+  answer_time: 30d
   upstream_time: 30d
   drain_time: 30d
   connections: 0
