@@ -2,10 +2,16 @@ package mailguard
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"mailguard/config"
+	"mailguard/member"
+	"mailguard/policy"
 )
 
 // tableBehind returns the rows, cell by cell, of the table whose head is given.
@@ -142,4 +148,77 @@ func TestWarningsOfCheckAreDocumented(t *testing.T) {
 			t.Errorf("%q is documented, and check does not say it", w)
 		}
 	}
+}
+
+// The rules for IMAP in the guide say what the table behind them says.
+func TestIMAPRulesInTheGuideDecide(t *testing.T) {
+	page := pages(t)["docs/guides/policies.md"]
+	file := filepath.Join(t.TempDir(), "mailguard.yaml")
+	text := fragmentWith(t, page, "imap.rename_folder")
+	if err := os.WriteFile(file, []byte(minimal+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, problems := config.Load(file)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	rows := tableBehind(t, page, "| alice | `op` | `folder_use` | `destination_use` | rule | verdict |")
+	ruled := make(map[string]bool)
+	for _, row := range rows {
+		facts := factsOf(row)
+		decided, err := loaded.Policy.For(facts.Mailbox, facts.Member.Protocol).Decide(facts)
+		if got, want := decided.Rule+" "+string(decided.Verdict), bare(row[4])+" "+bare(row[5]); got != want || err != nil {
+			t.Errorf("%s: %s (%v), want %s", row[0], got, err, want)
+		}
+		ruled[decided.Rule] = true
+	}
+	for _, rule := range regexp.MustCompile(`- name: (\S+)`).FindAllStringSubmatch(text, -1) {
+		if !ruled[rule[1]] {
+			t.Errorf("no row shows what %s does", rule[1])
+		}
+	}
+}
+
+// fragmentWith is the fragment of a configuration that has a piece of text.
+func fragmentWith(t *testing.T, page, piece string) string {
+	t.Helper()
+	for _, b := range blocks(page) {
+		if b.kind == "fragment" && strings.Contains(b.text, piece) {
+			return b.text
+		}
+	}
+	t.Fatalf("the page has no fragment with %s", piece)
+	return ""
+}
+
+func bare(cell string) string { return strings.Trim(cell, "`") }
+
+// factsOf are the facts of one row of the guide's table.
+func factsOf(row []string) *policy.Facts {
+	op, now := policy.Op(bare(row[1])), time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	protocol := member.IMAP
+	if op == policy.POP3Dele {
+		protocol = member.POP3
+	}
+	facts := &policy.Facts{
+		Op: op, Folder: "INBOX", FolderUse: bare(row[2]), DestinationUse: bare(row[3]), Now: now,
+		Mailbox: policy.MailboxFacts{
+			Name: "support@example.com", Shared: true, QuotaUsed: -1,
+			Everyone: policy.Everyone{
+				Configured: []member.Name{"alice", "bob"},
+				Used:       []policy.Use{{Member: "alice", Protocol: protocol, LastSeen: now}, {Member: "bob", Protocol: protocol, LastSeen: now}},
+			},
+		},
+		Member:  policy.MemberFacts{Name: "alice", Protocol: protocol, Proof: member.ByLogin},
+		Message: policy.MessageFacts{FirstSeen: now, Size: 4711, FlagsKnown: protocol == member.IMAP},
+	}
+	for _, name := range []member.Name{"alice", "bob"} {
+		if name != "bob" || !strings.Contains(row[0], "bob has not") {
+			facts.Message.Fetched = append(facts.Message.Fetched, policy.Progress{Member: name, Protocol: protocol})
+		}
+	}
+	if strings.Contains(row[0], "`$Done`") {
+		facts.Message.Flags = []string{"$Done"}
+	}
+	return facts
 }
