@@ -78,7 +78,7 @@ type session struct {
 
 func newSession(o *Options, c *proxy.Conn, name string) *session {
 	s := &session{
-		Options: o, client: c, state: notAuthenticated, started: o.Now(), in: input{conn: c},
+		Options: o, client: c, state: notAuthenticated, started: o.Now(), in: input{conn: c}, out: output{to: c},
 		log: o.Log.With().Str("session", name).Str("protocol", "imap").
 			Str("client", c.RemoteAddr().Addr().String()).Logger(),
 	}
@@ -96,7 +96,6 @@ var loginLimits = wire.Limits{Line: maxLoginLine, Literals: maxLoginLine, Tokens
 // wake gives the session its buffers, and its pump if it has logged in.
 func (s *session) wake() {
 	s.in.borrow()
-	s.out.borrow(s.client)
 	s.parser.Reset(s.in.r)
 }
 
@@ -128,7 +127,9 @@ func (s *session) next(ctx context.Context) error {
 	if s.idling != "" {
 		return s.endIdle(ctx)
 	}
-	s.in.within(s.Limits.Command)
+	if s.state != notAuthenticated { // before the login the connection's own deadline is the shorter one
+		s.in.within(s.Limits.Command)
+	}
 	tag, name, err := s.parser.Start()
 	if err == nil {
 		s.counts.commands++
