@@ -394,3 +394,10 @@ func (w *world) received(words ...string) []string {
 
 // upstreamSays is an action that puts lines in front of an answer.
 func upstreamSays(lines string) upstream.Action { return upstream.Action{Before: lines} }
+
+// serverTLS are the two ends of TLS to the upstream.
+func serverTLS() (server, client *tls.Config) {
+	cert, pool := proxytest.Cert(&testing.T{})
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		&tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+}
