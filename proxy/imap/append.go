@@ -26,20 +26,20 @@ func (s *session) handleAppend(ctx context.Context, cmd command.Command) error {
 	}
 	c := &call{name: cmd.Name, tag: cmd.Tag}
 	if err := s.send(ctx, c, args); err != nil {
-		return err
+		return s.failed(c, err)
 	}
 	message := args.Message
 	for {
 		asked, err := s.asked(ctx, c)
 		if err != nil {
-			return err
+			return s.failed(c, err)
 		}
 		if !asked {
 			return s.refuseAppend(message, nil)
 		}
 		next, err := s.streamMessage(c, message, guarded)
 		if err != nil || next == nil {
-			return err
+			return s.failed(c, err)
 		}
 		message = *next
 	}
@@ -80,11 +80,11 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 		return nil, err
 	}
 	if next, err = s.parser.NextAppend(); err != nil {
-		return nil, s.breakAppend(err)
+		return nil, s.breakAppend(c, err)
 	}
 	if next != nil {
 		if err := s.appendable(*next, true); err != nil {
-			return nil, s.breakAppend(&wire.SyntaxError{Text: replyFor(err).Text})
+			return nil, s.breakAppend(c, &wire.SyntaxError{Text: replyFor(err).Text})
 		}
 	}
 	s.encoder.Reset()
@@ -99,7 +99,7 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 	}
 	parts, err := s.encoder.Parts()
 	if err != nil {
-		return nil, s.breakAppend(err)
+		return nil, s.breakAppend(c, err)
 	}
 	for _, p := range parts {
 		if _, err := s.server.conn.Write(p.Text); err != nil {
@@ -109,13 +109,16 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 	return next, nil
 }
 
-// breakAppend loses the upstream in the middle of a command.
-func (s *session) breakAppend(err error) error {
-	_ = s.server.conn.Close()
-	if isSyntax(err) {
-		return &wire.SyntaxError{Text: err.Error(), Close: true}
+// breakAppend loses the upstream in the middle of a command, which is answered
+// here unless it has been answered.
+func (s *session) breakAppend(c *call, err error) error {
+	if !isSyntax(err) {
+		_ = s.server.conn.Close()
+		return err
 	}
-	return err
+	unanswered := s.flight.withdraw(c)
+	_ = s.server.conn.Close()
+	return s.inDoubt(&wire.SyntaxError{Text: err.Error(), Close: true}, unanswered)
 }
 
 // maxSkipped is the longest message, in octets, that is read and dropped because

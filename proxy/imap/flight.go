@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -93,6 +94,22 @@ func (f *flight) end(tag []byte) *call {
 		}
 	}
 	return nil
+}
+
+// withdraw takes a command off the list that could not be sent to its end: the
+// session's goroutine answers it. False: it has been answered already, or the
+// pump does it, since the upstream is lost.
+func (f *flight) withdraw(c *call) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.Index(f.calls, c)
+	if i < 0 {
+		return false
+	}
+	f.calls = slices.Delete(f.calls, i, i+1)
+	c.end()
+	f.noteEmpty()
+	return true
 }
 
 func (c *call) end() {

@@ -242,8 +242,12 @@ func (s *session) giveUp(tag string, err error) error {
 	if errors.As(err, &broken) && broken.Side == proxy.Client {
 		return err
 	}
-	if tag != "" {
+	if tag != "" && !errors.Is(err, errAnswered) {
 		_ = s.reply(tag + " " + replyFor(err).String())
+	}
+	if s.flight.isDead() { // the pump answers what was in flight, and says goodbye
+		<-s.pumpEnd
+		return err
 	}
 	_ = s.reply("* BYE " + replyFor(err).Text)
 	return err

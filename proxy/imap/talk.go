@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,20 @@ func (s *session) forward(ctx context.Context, tag string, c *call, args command
 			return err
 		}
 	}
-	return s.send(ctx, c, args)
+	return s.failed(c, s.send(ctx, c, args))
+}
+
+// errAnswered is the error of a command that failed and that the session's
+// goroutine does not answer any more.
+var errAnswered = errors.New("the command has been answered")
+
+// failed is the error of a client's command that may be in flight. Nobody
+// answers it twice: see withdraw.
+func (s *session) failed(c *call, err error) error {
+	if err == nil || s.flight.withdraw(c) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errAnswered, err)
 }
 
 // say runs a command of the guard's own and returns its answer. Everything in
