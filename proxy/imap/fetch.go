@@ -184,7 +184,7 @@ func (f *fetching) change(start, end int, text []byte) {
 
 // write writes a segment with its changes.
 func (f *fetching) write(seg wire.Segment) error {
-	w, at := f.session.out.w, 0
+	w, at := &f.session.out, 0
 	for _, e := range f.edits[:f.n] {
 		if e.start < at { // a list of one item that is taken out
 			continue

@@ -205,13 +205,13 @@ func (s *session) copyBody(f *fetching, seg wire.Segment) error {
 		return nil
 	}
 	if f.body != wholeBody || f.broken {
-		return s.copyLiteral(seg, s.out.w)
+		return s.copyLiteral(seg, &s.out)
 	}
 	if s.hashing.hasher == nil {
 		s.hashing.hasher = message.NewHasher()
 	}
 	s.hashing.hasher.Reset()
-	s.hashing.to = s.out.w
+	s.hashing.to = &s.out
 	if err := s.copyLiteral(seg, &s.hashing); err != nil {
 		return err
 	}

@@ -9,20 +9,27 @@ import (
 )
 
 // output is what is written to the client. Its lock is held while one whole
-// response is written, and it guards what the client has been told.
+// response is written, and it guards what the client has been told. It has a
+// buffer only from the first octet written to the next Flush: most of the time
+// there is nothing to say.
 type output struct {
 	sync.Mutex
-	w *bufio.Writer // nil while the session is parked
+	to  io.Writer
+	w   *bufio.Writer // nil while nothing waits to be sent
+	err error         // of an earlier Flush: part of a line may have been sent
 }
 
 // writers are the clients' write buffers. Literals pass through them in
 // pieces of this size, which are two TLS records.
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, proxy.BufferSize) }}
 
-// borrow gives the output its buffer.
-func (o *output) borrow(w io.Writer) {
-	o.w = writers.Get().(*bufio.Writer)
-	o.w.Reset(w)
+// borrow gives the output a buffer, if it has none.
+func (o *output) borrow() *bufio.Writer {
+	if o.w == nil {
+		o.w = writers.Get().(*bufio.Writer)
+		o.w.Reset(o.to)
+	}
+	return o.w
 }
 
 // giveBack returns the buffer. Everything was flushed, or is lost.
@@ -35,6 +42,31 @@ func (o *output) giveBack() {
 	o.w = nil
 }
 
+// Write writes to the buffer.
+func (o *output) Write(p []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	return o.borrow().Write(p)
+}
+
+// WriteString is Write.
+func (o *output) WriteString(text string) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	return o.borrow().WriteString(text)
+}
+
+// Flush sends what has been written. Its error stays.
+func (o *output) Flush() error {
+	if o.w != nil && o.err == nil {
+		o.err = o.w.Flush()
+		o.giveBack()
+	}
+	return o.err
+}
+
 // reply writes one line to the client and sends it.
 func (s *session) reply(line string) error {
 	s.out.Lock()
@@ -42,14 +74,14 @@ func (s *session) reply(line string) error {
 	if err := s.writeLine(line); err != nil {
 		return err
 	}
-	return s.out.w.Flush()
+	return s.out.Flush()
 }
 
 // writeLine writes one line; the output is held.
 func (s *session) writeLine(line string) error {
-	_, err := s.out.w.WriteString(line)
+	_, err := s.out.WriteString(line)
 	if err == nil {
-		_, err = s.out.w.WriteString("\r\n")
+		_, err = s.out.WriteString("\r\n")
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (s *session) lost(err error) {
 	if !s.saidBye {
 		_ = s.writeLine("* BYE " + replyUpstream.Text)
 	}
-	_ = s.out.w.Flush()
+	_ = s.out.Flush()
 	s.client.Interrupt()
 }
 
@@ -110,7 +110,6 @@ func (s *session) parked() *proxy.Parked {
 func (s *session) resume(ctx context.Context) error {
 	s.turn.Lock()
 	s.server.conn.Unpause()
-	s.server.borrow()
 	s.wake()
 	s.startPump()
 	s.awake = true

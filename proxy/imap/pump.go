@@ -22,13 +22,15 @@ func (r *response) text() []byte { return r.seg.Text[min(r.Rest, len(r.seg.Text)
 // pump passes the upstream's responses on until the upstream is lost or the
 // connection is paused.
 func (s *session) pump() error {
+	r := new(response) // one for all of them, which come by the ten thousand
 	for {
 		seg, err := s.nextResponse()
 		if err != nil {
 			return err
 		}
 		s.out.Lock()
-		err = s.respond(&response{Head: wire.ParseHead(seg.Text), seg: seg})
+		*r = response{Head: wire.ParseHead(seg.Text), seg: seg}
+		err = s.respond(r)
 		s.out.Unlock()
 		if err != nil {
 			return err
@@ -45,16 +47,18 @@ func (s *session) nextResponse() (wire.Segment, error) {
 	if err := s.flush(); err != nil {
 		return wire.Segment{}, err
 	}
-	s.resting = true
-	seg, err := s.server.framer.Next()
-	s.resting = false
-	if errors.Is(err, proxy.ErrPaused) {
-		s.server.giveBack()
+	if s.server.framer.Buffered() == 0 {
+		s.resting = true
+		err := s.server.wait()
+		s.resting = false
+		if err != nil {
+			return wire.Segment{}, err
+		}
 	}
-	return seg, err
+	return s.server.framer.Next()
 }
 
-// read is where the framer reads from. A pause ends it only between two
+// read is where the upstream's octets come from. A pause ends it only between two
 // responses, and a time-out only if a command has waited for too long.
 func (s *session) read(p []byte) (int, error) {
 	for {
@@ -64,7 +68,7 @@ func (s *session) read(p []byte) (int, error) {
 			s.heard.Store(s.Now().UnixNano())
 			return n, nil
 		case errors.Is(err, proxy.ErrPaused):
-			if s.resting && s.server.framer.Buffered() == 0 {
+			if s.resting {
 				return 0, err
 			}
 			s.goOn()
@@ -88,7 +92,7 @@ func (s *session) flush() error {
 	s.out.Lock()
 	defer s.out.Unlock()
 	s.fetched.flushed()
-	return s.out.w.Flush()
+	return s.out.Flush()
 }
 
 // respond handles one response; the output is held.
@@ -161,7 +165,7 @@ func (s *session) whole(r *response) (wire.Segment, error) {
 
 // pass writes the response as it is, with its literals.
 func (s *session) pass(r *response) error {
-	return s.copyRest(r.seg, s.out.w)
+	return s.copyRest(r.seg, &s.out)
 }
 
 // drop reads the response to its end and keeps it from the client.

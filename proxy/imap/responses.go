@@ -148,12 +148,12 @@ func (s *session) esearch(r *response) error {
 	if !known {
 		return s.pass(r)
 	}
-	if _, err := fmt.Fprintf(s.out.w, `* ESEARCH (TAG "%s"`, clientTag); err != nil {
+	if _, err := fmt.Fprintf(&s.out, `* ESEARCH (TAG "%s"`, clientTag); err != nil {
 		return err
 	}
 	seg := r.seg
 	seg.Text = behind
-	return s.copyRest(seg, s.out.w)
+	return s.copyRest(seg, &s.out)
 }
 
 // vanished is EXPUNGE for a client that has enabled QRESYNC (RFC 7162, 3.2.10).
@@ -178,6 +178,9 @@ func (s *session) statusResponse(r *response) error {
 		return err
 	}
 	name, arg, rest := wire.Code(r.text())
+	if len(name) == 0 && !r.Is("BYE") {
+		return s.pass(r)
+	}
 	code := strings.ToUpper(string(name))
 	word := strings.ToUpper(string(r.Word))
 	switch {

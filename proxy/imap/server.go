@@ -18,6 +18,7 @@ import (
 type server struct {
 	conn    *proxy.Conn
 	framer  *wire.Framer
+	lent    *[]byte      // the framer's buffer; nil: it has none
 	caps    capabilities // nil: not known
 	words   []string     // the same, in the server's order
 	timeout time.Duration
@@ -46,15 +47,46 @@ var readBuffers = sync.Pool{New: func() any {
 const readBufferSize = 64 << 10
 
 // borrow gives the framer a buffer.
-func (s *server) borrow() { s.framer.Lend(*readBuffers.Get().(*[]byte)) }
+func (s *server) borrow() {
+	s.lent = readBuffers.Get().(*[]byte)
+	s.framer.Lend(*s.lent)
+}
 
-// giveBack takes the buffer back, if nothing is in it.
+// giveBack takes the buffer back, if nothing is in it. Where the framer has
+// gone on with a larger one, that is left to the collector.
 func (s *server) giveBack() bool {
-	buf, ok := s.framer.Return()
-	if ok && len(buf) == readBufferSize { // one that has grown is left to the collector
-		readBuffers.Put(&buf)
+	_, ok := s.framer.Return()
+	if ok && s.lent != nil {
+		readBuffers.Put(s.lent)
+		s.lent = nil
 	}
 	return ok
+}
+
+// waitBuffers are what is held while an upstream says nothing, which is most of
+// the time. They hold what comes unasked, and the answers to small commands.
+var waitBuffers = sync.Pool{New: func() any {
+	b := make([]byte, waitBufferSize)
+	return &b
+}}
+
+const waitBufferSize = 2 << 10
+
+// wait waits for the upstream between two responses, and gives the framer what
+// has come. The large buffer is borrowed only then.
+func (s *server) wait() error {
+	if !s.giveBack() {
+		return nil // there is something already
+	}
+	small := waitBuffers.Get().(*[]byte)
+	defer waitBuffers.Put(small)
+	n, err := s.Read(*small)
+	if n == 0 && err != nil {
+		return err
+	}
+	s.borrow()
+	s.framer.Feed((*small)[:n])
+	return nil
 }
 
 func (s *server) close() {

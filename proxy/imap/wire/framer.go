@@ -70,6 +70,10 @@ func (f *Framer) Return() (buf []byte, ok bool) {
 	return buf, true
 }
 
+// Feed gives the framer octets that were read elsewhere, at the end of what it
+// has. They must fit into its buffer.
+func (f *Framer) Feed(p []byte) { f.end += copy(f.buf[f.end:], p) }
+
 // Ready reports whether a whole segment has been read already, so that Next
 // does not wait for the server.
 func (f *Framer) Ready() bool {

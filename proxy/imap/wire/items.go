@@ -128,7 +128,7 @@ func (s *Items) scanName(text []byte) (done bool, err error) {
 // scanValue skips a value. One that is a literal, or has one in it, goes on in
 // the next segment.
 func (s *Items) scanValue(text []byte, literal bool) (Item, bool, error) {
-	for s.pos < len(text) {
+	for s.pos = plainEnd(text, s.pos); s.pos < len(text); s.pos = plainEnd(text, s.pos) {
 		switch text[s.pos] {
 		case '"':
 			end := quotedEnd(text, s.pos)
@@ -154,8 +154,6 @@ func (s *Items) scanValue(text []byte, literal bool) (Item, bool, error) {
 				return s.found(s.pos), true, nil
 			}
 			s.pos++
-		default:
-			s.pos++
 		}
 	}
 	if !literal {
@@ -180,6 +178,15 @@ func (s *Items) found(end int) Item {
 	}
 	s.state, s.name, s.named = itemName, -1, nil
 	return item
+}
+
+// plainEnd returns where something begins, at i or behind it, that is not just
+// a part of a word.
+func plainEnd(text []byte, i int) int {
+	for i < len(text) && text[i] != ' ' && text[i] != '"' && text[i] != '(' && text[i] != ')' {
+		i++
+	}
+	return i
 }
 
 // quotedEnd returns where the quoted string that begins at i has ended.
