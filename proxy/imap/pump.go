@@ -28,14 +28,19 @@ func (s *session) pump() error {
 		if err != nil {
 			return err
 		}
-		s.out.Lock()
 		*r = response{Head: wire.ParseHead(seg.Text), seg: seg}
-		err = s.respond(r)
-		s.out.Unlock()
-		if err != nil {
+		if err := s.respondAlone(r); err != nil {
 			return err
 		}
 	}
+}
+
+// respondAlone handles one response with the output, which a bug must not take
+// with it: the end of the session needs it.
+func (s *session) respondAlone(r *response) error {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return s.respond(r)
 }
 
 // nextResponse waits for a response. Before it does, the client gets what has

@@ -58,10 +58,12 @@ func (s *session) numbered(r *response) error {
 	f := s.folder
 	switch {
 	case f == nil:
-	case r.Is("EXISTS"):
+	case r.Is("EXISTS") && !f.silent:
 		f.exists = r.Number
 	case r.Is("EXPUNGE"):
 		return s.expunged(r)
+	case f.silent: // the client has not been told of the EXPUNGEs: numbers would be wrong
+		return s.drop(r)
 	case r.Is("FETCH") && (f.protects() || f.guarded != nil):
 		return s.fetchResponse(r)
 	}
