@@ -118,7 +118,7 @@ var rules = []policy.Rule{
 	{Name: "small", When: `mailbox.name.startsWith("mixed") && message.size < 150`, Then: policy.Allow},
 	{Name: "middle", When: `mailbox.name.startsWith("mixed") && message.size < 250`, Then: policy.Refuse, Message: askCarol},
 	{Name: "trash", When: `mailbox.name.startsWith("trash") && destination_use == "trash"`, Then: policy.Allow},
-	{Name: "folders", When: `mailbox.name.startsWith("mixed") && folder == "Old"`, Then: policy.Allow},
+	{Name: "folders", When: `mailbox.name.startsWith("folders") && folder == "Old"`, Then: policy.Allow},
 	{Name: "anonymous accepted", When: `mailbox.name.startsWith("anonaccept")`, Then: policy.Defer, Anonymous: policy.AnonymousAccept},
 }
 
