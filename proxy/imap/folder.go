@@ -3,11 +3,7 @@ package imap
 import (
 	"bytes"
 	"context"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/emersion/go-imap/v2"
 
 	"mailguard/guard"
 	"mailguard/message"
@@ -39,128 +35,6 @@ func (f *folder) observes() bool { return f != nil && f.stance == guard.Watch &&
 
 // guarding reports whether the guard decides in the selected folder.
 func (s *session) guarding() bool { return s.folder.protects() }
-
-// seen is what a FETCH of the guard's own showed of a message.
-type seen struct {
-	message.Seen
-	seq view.UpstreamSeq
-}
-
-func (m seen) place() view.Place { return view.Place{Seq: m.seq, UID: imap.UID(m.UID)} }
-
-// lookItems are what is read of a message for a decision.
-var lookItems = []command.FetchItem{
-	{Name: command.FetchUID}, {Name: command.FetchFlags}, {Name: command.FetchRFC822Size}, {Name: command.FetchInternalDate},
-}
-
-// locateItems are what is read to find out where a message stands.
-var locateItems = []command.FetchItem{{Name: command.FetchUID}}
-
-// maxSet is the longest set that the guard writes of its own, in octets:
-// Exchange takes lines of about 10 kB.
-const maxSet = 8000
-
-// look reads what a decision needs to know of messages. Those that are not
-// there are left out.
-func (s *session) look(ctx context.Context, m command.Messages) ([]seen, error) {
-	return s.fetch(ctx, m, lookItems, true)
-}
-
-// locate finds out where messages stand.
-func (s *session) locate(ctx context.Context, uids []message.UID) ([]view.Place, error) {
-	found, err := s.fetch(ctx, byUID(uids), locateItems, false)
-	places := make([]view.Place, len(found))
-	for i, m := range found {
-		places[i] = m.place()
-	}
-	return places, err
-}
-
-// fetch runs a FETCH of the guard's own, in as many pieces as its set needs. A
-// response with flags in it tells the client something, unless the guard asked
-// for them.
-func (s *session) fetch(ctx context.Context, m command.Messages, items []command.FetchItem, flags bool) ([]seen, error) {
-	var found []seen
-	collect := func(r *response) bool {
-		if r.Kind != wire.Numbered || !r.Is("FETCH") {
-			return false
-		}
-		one, hasFlags, ok := parseSeen(r)
-		if !ok || hasFlags != flags {
-			return false
-		}
-		found = append(found, one)
-		return true
-	}
-	for _, chunk := range chunks(m) {
-		res, err := s.say(ctx, fetchName(m.UID), command.Fetch{Messages: chunk, Items: items}, collect)
-		if err != nil {
-			return nil, err
-		}
-		if !res.ok() {
-			return nil, Reply{Word: res.word, Text: clean(res.human(), 200)}
-		}
-	}
-	return found, nil
-}
-
-func fetchName(uid bool) string {
-	if uid {
-		return "UID FETCH"
-	}
-	return "FETCH"
-}
-
-// parseSeen reads a response to a FETCH of the guard's own. It has a UID, and
-// no literals.
-func parseSeen(r *response) (m seen, flags, ok bool) {
-	var items wire.Items
-	items.Begin(r.Rest)
-	m.seq = view.UpstreamSeq(r.Number)
-	for {
-		item, more, err := items.Next(r.seg.Text, r.seg.Literal >= 0)
-		if err != nil || item.Literal {
-			return m, flags, false
-		}
-		if !more {
-			return m, flags, m.UID != 0
-		}
-		value := string(r.seg.Text[item.Value:item.End])
-		switch {
-		case item.Is("UID"):
-			n, _ := strconv.ParseUint(value, 10, 32) // 0 is no UID
-			m.UID = message.UID(n)
-		case item.Is("RFC822.SIZE"):
-			m.Size, _ = strconv.ParseInt(value, 10, 64)
-		case item.Is("INTERNALDATE"):
-			m.InternalDate, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", strings.Trim(value, `"`))
-		case item.Is("FLAGS"):
-			flags, m.Flags = true, parseFlags(value)
-		}
-	}
-}
-
-// parseFlags reads a list of flags, without a \Deleted that the upstream has:
-// it is from before the guard, or set past it, and nobody acts on it. System
-// flags are spelt as in RFC 9051.
-func parseFlags(list string) []string {
-	var flags []string
-	for _, f := range strings.Fields(strings.Trim(list, "()")) {
-		if known, ok := systemFlags[strings.ToLower(f)]; ok {
-			f = known
-		}
-		if f != deleted {
-			flags = append(flags, f)
-		}
-	}
-	return flags
-}
-
-const deleted = `\Deleted`
-
-var systemFlags = map[string]string{
-	`\deleted`: deleted, `\seen`: `\Seen`, `\answered`: `\Answered`, `\flagged`: `\Flagged`, `\draft`: `\Draft`, `\recent`: `\Recent`,
-}
 
 // remaining reads which of these messages are still there. They are few, or
 // ranges: the answer is as short as the question.

@@ -161,7 +161,7 @@ func (s *session) last(ctx context.Context, set imap.NumSet) (view.Place, error)
 	}
 	var star imap.SeqSet
 	star.AddNum(0)
-	found, err := s.fetch(ctx, command.Messages{Set: star}, locateItems, false)
+	found, err := s.fetch(ctx, command.Messages{Set: star}, locateItems, hasUID)
 	if err != nil || len(found) == 0 {
 		return view.Place{}, err
 	}
