@@ -227,6 +227,14 @@ func (f *flight) isDead() bool {
 	}
 }
 
+// lasts says of a command in flight that the upstream has taken it, and need not
+// answer soon.
+func (f *flight) lasts(c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.quiet = true
+}
+
 // overdue reports whether a command that should not last has been in flight
 // since before a time.
 func (f *flight) overdue(since time.Time) bool {

@@ -30,16 +30,20 @@ func (s *session) handleIdle(ctx context.Context, cmd command.Command) error {
 // refuses.
 func (s *session) beginIdle(ctx context.Context) (refused *result, err error) {
 	c := &call{
-		name: "IDLE", quiet: true,
+		name:      "IDLE",
 		continued: make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan result, 1),
 	}
 	if err := s.send(ctx, c, command.None{}); err != nil {
 		return nil, err
 	}
 	idles, err := s.asked(ctx, c)
-	if err != nil || idles {
-		s.idle = c
+	if err != nil {
 		return nil, err
+	}
+	if idles {
+		s.flight.lasts(c)
+		s.idle = c
+		return nil, nil
 	}
 	res, err := s.answerTo(ctx, c)
 	return &res, err

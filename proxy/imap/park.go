@@ -34,7 +34,8 @@ func (s *session) recoverPump() {
 }
 
 // lost ends a session whose upstream is gone, or talks nonsense: whatever is in
-// flight is answered, so that no client waits for ever.
+// flight is answered, so that no client waits for ever. The session's goroutine
+// says goodbye behind it.
 func (s *session) lost(err error) {
 	waiting := s.flight.lose()
 	for _, c := range waiting {
@@ -57,9 +58,6 @@ func (s *session) lost(err error) {
 		if c.tag != "" {
 			_ = s.writeLine(c.tag + " " + replyUpstream.String())
 		}
-	}
-	if !s.saidBye {
-		_ = s.writeLine("* BYE " + replyUpstream.Text)
 	}
 	_ = s.out.Flush()
 	s.client.Interrupt()

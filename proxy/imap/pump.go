@@ -64,7 +64,7 @@ func (s *session) nextResponse() (wire.Segment, error) {
 }
 
 // read is where the upstream's octets come from. A pause ends it only between two
-// responses, and a time-out only if a command has waited for too long.
+// responses, and a time-out only if the upstream was silent for too long.
 func (s *session) read(p []byte) (int, error) {
 	for {
 		n, err := s.server.conn.Read(p)
@@ -77,11 +77,18 @@ func (s *session) read(p []byte) (int, error) {
 				return 0, err
 			}
 			s.goOn()
-		case isTimeout(err) && !s.flight.overdue(s.Now().Add(-s.Limits.Answer)):
+		case isTimeout(err) && !s.overdue():
 		default:
 			return n, err
 		}
 	}
+}
+
+// overdue reports whether the upstream has been silent for too long: with a
+// command to answer, or in the middle of a response.
+func (s *session) overdue() bool {
+	since := s.Now().Add(-s.Limits.Answer)
+	return s.sinceHeard() >= s.Limits.Answer && (!s.resting || s.flight.overdue(since))
 }
 
 // goOn lifts a pause that came in the middle of a response.

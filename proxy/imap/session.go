@@ -158,7 +158,7 @@ func (s *session) await(ctx context.Context) error {
 		if !isTimeout(err) || s.state == notAuthenticated {
 			return err
 		}
-		if s.Now().Sub(s.lastCommand) >= s.Limits.Idle {
+		if s.idling == "" && s.Now().Sub(s.lastCommand) >= s.Limits.Idle {
 			return errIdle
 		}
 		if s.park() {
@@ -176,7 +176,8 @@ func (s *session) goodbye(err error) error {
 	case errors.Is(err, errIdle):
 		_ = s.reply("* BYE Autologout; idle for too long") // RFC 9051, 5.4
 		return errEnd
-	case errors.Is(err, proxy.ErrInterrupted) && s.flight.isDead(): // it has been told
+	case errors.Is(err, proxy.ErrInterrupted) && s.flight.isDead():
+		s.mourn()
 		return errEnd
 	case errors.Is(err, proxy.ErrInterrupted):
 		_ = s.reply("* BYE The server is shutting down; please connect again")
@@ -239,18 +240,31 @@ func (s *session) checkBad() error {
 // if it can be.
 func (s *session) giveUp(tag string, err error) error {
 	var broken *proxy.Error
-	if errors.As(err, &broken) && broken.Side == proxy.Client {
+	lost := s.flight.isDead()
+	if errors.As(err, &broken) && broken.Side == proxy.Client && !(lost && errors.Is(err, proxy.ErrInterrupted)) {
 		return err
 	}
 	if tag != "" && !errors.Is(err, errAnswered) {
 		_ = s.reply(tag + " " + replyFor(err).String())
 	}
-	if s.flight.isDead() { // the pump answers what was in flight, and says goodbye
-		<-s.pumpEnd
+	if lost {
+		s.mourn()
 		return err
 	}
 	_ = s.reply("* BYE " + replyFor(err).Text)
 	return err
+}
+
+// mourn says goodbye behind the upstream, once the pump has answered what was in
+// flight, unless the upstream did so itself.
+func (s *session) mourn() {
+	<-s.pumpEnd
+	s.out.Lock()
+	defer s.out.Unlock()
+	if !s.saidBye {
+		_ = s.writeLine("* BYE " + replyUpstream.Text)
+		_ = s.out.Flush()
+	}
 }
 
 func isSyntaxClose(err error) bool {
