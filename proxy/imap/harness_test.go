@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Many tests wait for a timeout, which takes no processor.
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
 	flag.Parse()
