@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,6 +244,9 @@ func (s *session) giveUp(tag string, err error) error {
 	lost := s.flight.isDead()
 	if errors.As(err, &broken) && broken.Side == proxy.Client && !(lost && errors.Is(err, proxy.ErrInterrupted)) {
 		return err
+	}
+	if broken == nil && errors.Is(err, io.ErrUnexpectedEOF) { // the client is gone: half a command is neither run nor answered
+		return errEnd
 	}
 	if tag != "" && !errors.Is(err, errAnswered) {
 		_ = s.reply(tag + " " + replyFor(err).String())
