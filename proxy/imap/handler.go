@@ -26,6 +26,8 @@ type Options struct {
 	Now       func() time.Time
 	Log       zerolog.Logger
 	Limits    Limits
+
+	slack *slack // NewHandler's
 }
 
 // Limits are the times that a session may take.
@@ -50,7 +52,10 @@ type Handler struct {
 }
 
 // NewHandler returns a handler.
-func NewHandler(o Options) *Handler { return &Handler{Options: o} }
+func NewHandler(o Options) *Handler {
+	o.slack = &slack{}
+	return &Handler{Options: o}
+}
 
 // ServeConn serves one client until its session is over or quiet; a quiet one
 // is returned as a *proxy.Parked. The caller closes the connection.
@@ -70,6 +75,7 @@ func (h *Handler) ServeConn(ctx context.Context, c *proxy.Conn) error {
 func (s *session) stop(ctx context.Context, err error) error {
 	var parked *proxy.Parked
 	if errors.As(err, &parked) {
+		s.slack.noteParked()
 		return parked
 	}
 	s.finish(ctx)

@@ -309,6 +309,7 @@ func (s *session) learn() error {
 	if err := s.server.needCapabilities(); err != nil {
 		return err
 	}
+	s.upstream.share(s.server)
 	if !s.server.caps.has("NAMESPACE") {
 		return nil
 	}

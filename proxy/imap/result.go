@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -10,13 +11,13 @@ import (
 // parseResult reads what stands behind a tag. A word that is none of OK, NO
 // and BAD gives the zero result.
 func parseResult(line []byte) result {
-	head := wire.ParseHead(append([]byte("* "), line...))
-	res := result{word: strings.ToUpper(string(head.Word)), text: strings.TrimRight(string(line), "\r\n")}
-	if head.Kind != wire.Status || res.word == "BYE" || res.word == "PREAUTH" {
+	body := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	word, behind, _ := bytes.Cut(body, []byte(" "))
+	res := result{word: strings.ToUpper(string(word)), text: strings.TrimRight(string(body), "\r")}
+	if res.word != "OK" && res.word != "NO" && res.word != "BAD" {
 		return result{}
 	}
-	_, behind, _ := strings.Cut(res.text, " ")
-	name, arg, _ := wire.Code([]byte(behind))
+	name, arg, _ := wire.Code(behind)
 	res.code, res.arg = strings.ToUpper(string(name)), string(arg)
 	return res
 }

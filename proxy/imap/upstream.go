@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,12 @@ type Upstream struct {
 	caps  capabilities
 	words []string  // the same, in the server's order
 	asked time.Time // when caps was read, or could not be read; zero: never
+
+	inside struct { // capabilities after the login, as the last session got them
+		mu    sync.Mutex // its own: mu is held while the server is asked
+		caps  capabilities
+		words []string
+	}
 }
 
 // Namespace says whose mailbox a folder below a prefix is.
@@ -83,6 +90,18 @@ func (u *Upstream) lastWords() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.words
+}
+
+// share lets sessions that got the same capabilities after the login hold them
+// once: the list is most of what a quiet session knows of its server.
+func (u *Upstream) share(s *server) {
+	in := &u.inside
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.caps == nil || !slices.Equal(in.words, s.words) {
+		in.caps, in.words = s.caps, s.words
+	}
+	s.caps, s.words = in.caps, in.words
 }
 
 // connect dials the upstream and brings the connection to where somebody can
@@ -168,22 +187,4 @@ func (u *Upstream) use(folder string) string {
 		}
 	}
 	return ""
-}
-
-// mailboxOf returns the mailbox that a folder's name belongs to, and what is
-// left of the name, if the configuration says so.
-func (n Namespace) mailboxOf(name string, delimiter string) (box member.Mailbox, rest string, ok bool) {
-	before, after, _ := strings.Cut(n.Prefix, "{user}")
-	tail, ok := strings.CutPrefix(name, before)
-	if !ok {
-		return "", "", false
-	}
-	user, rest, _ := strings.Cut(tail, strings.TrimSuffix(after, delimiter)+delimiter)
-	if strings.TrimSuffix(after, delimiter) == "" {
-		user, rest, _ = strings.Cut(tail, delimiter)
-	}
-	if user == "" {
-		return "", "", false
-	}
-	return member.Mailbox(strings.ToLower(strings.ReplaceAll(n.Mailbox, "{user}", user))), rest, true
 }

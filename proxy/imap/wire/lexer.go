@@ -92,8 +92,11 @@ func (l *Lexer) Continue() error {
 }
 
 func isSyntax(err error) bool {
-	var syntax *SyntaxError
-	return err != nil && errors.As(err, &syntax)
+	if err == nil {
+		return false
+	}
+	var syntax *SyntaxError // takes memory
+	return errors.As(err, &syntax)
 }
 
 // refill gives the command its budget of text, tokens and literals.
