@@ -1,0 +1,104 @@
+package view
+
+import (
+	"errors"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// ErrNoSuchMessage says that a set has a message number that the client does not
+// count, which servers answer with BAD (RFC 9051, 9: seq-number).
+var ErrNoSuchMessage = errors.New("no message has this number")
+
+// SetToUpstream translates the client's set of message numbers, as FETCH, STORE,
+// COPY and MOVE have it. Ranges may have their ends in either order; "*" is the
+// last message of the view, and "n:*" with an n beyond it names none. The
+// result is sorted and as short as can be, names no hidden message, and has no
+// "*". The cost is in proportion to the ranges of the result.
+//
+// The error is [ErrNoSuchMessage], also for any set where the client counts no
+// message. With nothing hidden the set is returned as it came, and it is the
+// upstream that says so.
+func (v *View) SetToUpstream(set imap.SeqSet) (imap.SeqSet, error) {
+	if v.hidden.len() == 0 {
+		return set, nil
+	}
+	count := v.Count()
+	for _, r := range set {
+		if count == 0 || r.Start > count || r.Stop > count { // "*" is 0
+			return nil, ErrNoSuchMessage
+		}
+	}
+	return v.seqsToUpstream(seqSpans(set, count)), nil
+}
+
+// SearchSetToUpstream is SetToUpstream for a set in a SEARCH, SORT or THREAD,
+// where a number that the client does not count names nothing [X: Dovecot
+// 2.3.19]. The result may be empty: then no message is named.
+func (v *View) SearchSetToUpstream(set imap.SeqSet) imap.SeqSet {
+	if v.hidden.len() == 0 {
+		return set
+	}
+	return v.seqsToUpstream(seqSpans(set, v.Count()))
+}
+
+// seqsToUpstream translates what the client counts of the spans.
+func (v *View) seqsToUpstream(spans []span) imap.SeqSet {
+	set := make(imap.SeqSet, 0, len(spans))
+	for _, s := range spans {
+		s.from, s.to = max(s.from, 1), min(s.to, uint64(v.Count()))
+		if s.from <= s.to {
+			set = v.appendUpstream(set, ClientSeq(s.from), ClientSeq(s.to))
+		}
+	}
+	return set
+}
+
+// appendUpstream appends a range of numbers that the client counts, in pieces
+// between the hidden messages.
+func (v *View) appendUpstream(set imap.SeqSet, from, to ClientSeq) imap.SeqSet {
+	first, behind := v.hidden.ahead(from), v.hidden.ahead(to)
+	start, stop := uint32(from)+uint32(first), uint32(to)+uint32(behind)
+	for i := first; i < behind; i++ {
+		seq := uint32(v.hidden.seq(i))
+		if start < seq {
+			set = append(set, imap.SeqRange{Start: start, Stop: seq - 1})
+		}
+		start = seq + 1
+	}
+	return append(set, imap.SeqRange{Start: start, Stop: stop}) // the client counts stop: it is not hidden
+}
+
+// SetToClient translates an upstream's set of message numbers, as ESEARCH has it
+// (RFC 4731, 3.1: ALL). Hidden messages are left out; the result may be empty.
+func (v *View) SetToClient(set imap.SeqSet) imap.SeqSet {
+	if v.hidden.len() == 0 {
+		return set
+	}
+	spans := seqSpans(set, v.exists)
+	kept := spans[:0]
+	for _, s := range spans {
+		first, _ := v.hidden.find(UpstreamSeq(s.from))
+		behind := v.hidden.len()
+		if s.to < star {
+			var hidden bool
+			if behind, hidden = v.hidden.find(UpstreamSeq(s.to)); hidden {
+				behind++
+			}
+		}
+		// What is left has numbers in a row.
+		s = span{s.from - uint64(first), min(s.to, uint64(v.exists)) - uint64(behind)}
+		if s.from <= s.to {
+			kept = append(kept, s)
+		}
+	}
+	return seqSet(normal(kept))
+}
+
+func seqSet(spans []span) imap.SeqSet {
+	set := make(imap.SeqSet, len(spans))
+	for i, s := range spans {
+		set[i] = imap.SeqRange{Start: uint32(s.from), Stop: uint32(s.to)}
+	}
+	return set
+}
