@@ -24,10 +24,7 @@ func (s *session) handleDelete(ctx context.Context, cmd command.Command) error {
 func (s *session) handleRename(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Rename)
 	from, to := s.resolve(args.From), s.resolve(args.To)
-	d := guard.Deletion{Op: policy.IMAPRenameFolder, Destination: to.name}
-	if to.mailbox == from.mailbox {
-		d.Destination, d.DestinationUse = to.folder, s.knownUse(to)
-	}
+	d := s.deletionTo(policy.IMAPRenameFolder, from, to)
 	if err := s.decideFolder(ctx, from, d); err != nil {
 		return err
 	}
@@ -79,14 +76,16 @@ func (s *session) decideFolder(ctx context.Context, t target, d guard.Deletion) 
 // holdsGuarded reports whether folders of other mailboxes lie below a name: it
 // is the root of their namespace, or above it.
 func (s *session) holdsGuarded(t target) bool {
+	roots := make([]string, 0, len(s.upstream.Namespaces)+len(s.spaces.foreign))
 	for _, n := range s.upstream.Namespaces {
-		before, _, _ := strings.Cut(n.Prefix, "{user}")
-		if strings.HasPrefix(before, t.name) {
-			return true
-		}
+		before, _, _ := strings.Cut(n.Prefix, userWord)
+		roots = append(roots, before)
 	}
-	return slices.ContainsFunc(s.spaces.foreign, func(sp space) bool {
-		return sp.prefix != "" && strings.HasPrefix(sp.prefix, t.name)
+	for _, sp := range s.spaces.foreign {
+		roots = append(roots, sp.prefix)
+	}
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return len(root) >= len(t.name) && strings.EqualFold(root[:len(t.name)], t.name)
 	})
 }
 

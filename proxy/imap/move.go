@@ -33,20 +33,14 @@ func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 	if err != nil {
 		return err
 	}
+	remove, err := s.commitMove(ctx, rulings)
+	if err != nil {
+		return err
+	}
 	res := result{word: "OK", text: "OK No messages found"}
-	for some := range slices.Chunk(rulings, commitAtOnce) {
-		remove, err := s.folder.guarded.Commit(ctx, some)
-		if err != nil {
-			return err
-		}
-		if len(remove) == 0 {
-			continue
-		}
+	if len(remove) > 0 {
 		if res, err = s.move(ctx, remove, args.Folder); err != nil {
 			return err
-		}
-		if !res.ok() {
-			break
 		}
 	}
 	return s.reply(cmd.Tag + " " + s.filterResult(res))
@@ -76,14 +70,34 @@ func (s *session) decideMove(ctx context.Context, args command.Move) ([]guard.Fo
 	return rulings, nil
 }
 
+// commitMove puts all of a move on record before anything of it is carried out:
+// if the ledger fails in between, nothing moves.
+func (s *session) commitMove(ctx context.Context, rulings []guard.FolderRuling) (remove []message.UID, err error) {
+	for some := range slices.Chunk(rulings, commitAtOnce) {
+		claimed, err := s.folder.guarded.Commit(ctx, some)
+		if err != nil {
+			_ = s.folder.guarded.Settle(ctx, nil, remove) // logged there; claims end by themselves
+			return nil, err
+		}
+		remove = append(remove, claimed...)
+	}
+	return remove, nil
+}
+
 // moveTo is a move as policy sees it. A folder of another mailbox has no use
 // here: what is an archive there is out of this mailbox.
 func (s *session) moveTo(name string) guard.Deletion {
-	d := guard.Deletion{Op: policy.IMAPMove, Destination: name}
-	if t := s.resolve(name); t.mailbox == s.folder.mailbox {
-		d.Destination, d.DestinationUse = t.folder, s.knownUse(t)
+	return s.deletionTo(policy.IMAPMove, s.folder.target, s.resolve(name))
+}
+
+// deletionTo is a deletion from one folder to another as policy sees it. A
+// destination in another mailbox has that mailbox's name in front, so that no
+// rule takes it for a folder of this one, and no use.
+func (s *session) deletionTo(op policy.Op, from, to target) guard.Deletion {
+	if to.mailbox != from.mailbox || to.mailbox == "" {
+		return guard.Deletion{Op: op, Destination: string(to.mailbox) + ":" + to.folder}
 	}
-	return d
+	return guard.Deletion{Op: op, Destination: to.folder, DestinationUse: s.knownUse(to)}
 }
 
 // move moves messages that were claimed for it, and reads what became of them.
@@ -240,7 +254,9 @@ func (s *session) noteUse(text string) {
 	for a := range strings.FieldsSeq(strings.ToLower(strings.TrimPrefix(attributes, "("))) {
 		switch use := strings.TrimPrefix(a, `\`); use {
 		case "trash", "junk", "drafts", "sent", "archive":
-			s.uses[s.resolve(name).folder] = use
+			if t := s.resolve(name); s.own(t) {
+				s.uses[t.folder] = use
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"mailguard/guard"
-	"mailguard/member"
 	"mailguard/proxy/imap/wire"
 )
 
@@ -96,93 +95,6 @@ func cutQuoted(s string) (value, rest string, ok bool) {
 	return "", s, false
 }
 
-// target is what a folder's name means.
-type target struct {
-	name    string         // as the upstream knows it, in UTF-8
-	mailbox member.Mailbox // whose it is; "" if nobody knows
-	folder  string         // canonical: without prefix, "/" between levels, INBOX in upper case
-}
-
-// own reports whether the folder is in the login's own mailbox.
-func (s *session) own(t target) bool { return t.mailbox == s.visitor.Mailbox }
-
-// resolve says whose folder a name means, and what it is called in that mailbox.
-// One folder has one name there, however it is spelt: two would be a way round
-// the guard.
-func (s *session) resolve(name string) target {
-	for _, n := range s.upstream.Namespaces {
-		for _, delimiter := range s.delimiters(name) {
-			if box, rest, ok := n.mailboxOf(name, delimiter); ok {
-				return target{name, box, canonical(rest, delimiter)}
-			}
-		}
-	}
-	for _, sp := range s.spaces.foreign {
-		if sp.prefix != "" && sp.holds(name) {
-			return target{name: name, folder: canonical(name, sp.delimiter)}
-		}
-	}
-	for _, sp := range s.spaces.personal {
-		if rest, ok := strings.CutPrefix(name, sp.prefix); ok && rest != "" {
-			return target{name, s.visitor.Mailbox, s.ownFolder(rest, sp)}
-		}
-	}
-	return target{name, s.visitor.Mailbox, canonical(name, "/")}
-}
-
-// ownFolder makes the name of a folder in the login's own mailbox canonical. A
-// folder INBOX below the prefix INBOX is not the INBOX.
-func (s *session) ownFolder(rest string, sp space) string {
-	folder := canonical(rest, sp.delimiter)
-	if folder == inbox && sp.prefix != "" {
-		return inbox + "/" + inbox
-	}
-	return folder
-}
-
-// holds reports whether a name is in the namespace, or is its root.
-func (sp space) holds(name string) bool {
-	return strings.HasPrefix(name, sp.prefix) ||
-		(sp.delimiter != "" && name == strings.TrimSuffix(sp.prefix, sp.delimiter))
-}
-
-// delimiters are those that may stand in a name.
-func (s *session) delimiters(name string) []string {
-	all := []string{"/"}
-	for _, sp := range append(s.spaces.foreign, s.spaces.personal...) {
-		if sp.delimiter != "" && sp.delimiter != "/" {
-			all = append(all, sp.delimiter)
-		}
-	}
-	return all
-}
-
-// inbox is the canonical name of the INBOX.
-const inbox = "INBOX"
-
-// canonical is a name with "/" between its levels and its first level INBOX in
-// upper case; what is left of a name when the prefix was all of it is the
-// INBOX.
-func canonical(name, delimiter string) string {
-	if delimiter != "" && delimiter != "/" {
-		name = strings.ReplaceAll(name, delimiter, "/")
-	}
-	first, rest, deeper := strings.Cut(name, "/")
-	switch {
-	case name == "" || (strings.EqualFold(name, inbox)):
-		return inbox
-	case strings.EqualFold(first, inbox) && deeper:
-		return inbox + "/" + rest
-	}
-	return name
-}
-
-// isRegular reports whether a canonical name has no empty levels: servers that
-// allow them take "Keep", "Keep/" and "/Keep" for one folder (Cyrus).
-func isRegular(folder string) bool {
-	return !strings.HasPrefix(folder, "/") && !strings.HasSuffix(folder, "/") && !strings.Contains(folder, "//")
-}
-
 // stanceTo says how a folder is treated at this moment: a mailbox that nobody
 // shared when the session began may be shared now. In one that belongs to nobody
 // whom the configuration knows nothing is deleted.
@@ -197,6 +109,15 @@ func (s *session) stanceTo(ctx context.Context, t target) guard.Stance {
 		return guard.Protect
 	}
 	return s.Guard.Admit(ctx, s.visitorTo(t))
+}
+
+// own reports whether the folder is in the login's own mailbox.
+func (s *session) own(t target) bool { return t.mailbox == s.visitor.Mailbox }
+
+// resolve says whose folder a name means; see names.
+func (s *session) resolve(name string) target {
+	n := names{own: s.visitor.Mailbox, configured: s.upstream.Namespaces, personal: s.spaces.personal, foreign: s.spaces.foreign}
+	return n.resolve(name)
 }
 
 // visitorTo is who the login is in the folder's mailbox.

@@ -139,7 +139,7 @@ func (s *server) exchange(text string, challenge func(string) (string, error), u
 				return result{}, err
 			}
 		case head.Kind == wire.Status && head.Is("BYE"):
-			return result{}, fmt.Errorf("the upstream said BYE: %s", clean(string(line), 200))
+			return result{}, errSaidBye // its words may repeat the line with the password
 		case head.Kind == wire.Status || head.Kind == wire.Data || head.Kind == wire.Numbered:
 			s.noteUntagged(head, line)
 			if untagged != nil {
@@ -198,6 +198,10 @@ func (s *server) noteCode(text []byte) {
 func (s *server) learnCapabilities(words string) {
 	s.caps, s.words = parseCapabilities(words), strings.Fields(words)
 }
+
+// errSaidBye is the error of an upstream that ends the connection before the
+// login is over.
+var errSaidBye = errors.New("the upstream said BYE")
 
 // errNoCapabilities is the error of a server that does not answer CAPABILITY.
 var errNoCapabilities = errors.New("it does not say what it can do")
