@@ -76,8 +76,11 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 			return nil, err
 		}
 	}
-	if err := s.copyOctets(s.server.conn, m.Size); err != nil {
+	if err := s.copyOctets(uploading{s, c}, m.Size); err != nil {
 		return nil, err
+	}
+	if c.isEnded() { // the upstream did not wait for the end
+		return nil, s.refuseRest()
 	}
 	if next, err = s.parser.NextAppend(); err != nil {
 		return nil, s.breakAppend(c, err)
@@ -107,6 +110,32 @@ func (s *session) streamMessage(c *call, m command.AppendMessage, guarded bool) 
 		}
 	}
 	return next, nil
+}
+
+// refuseRest drops what follows the octets of a message in an APPEND that has
+// been answered already. What was announced upstream has been sent, so the
+// upstream is still in step.
+func (s *session) refuseRest() error {
+	next, err := s.parser.NextAppend()
+	if err != nil {
+		return s.inDoubt(err, false)
+	}
+	if _, err := s.server.conn.Write([]byte("\r\n")); err != nil || next == nil {
+		return err
+	}
+	return s.refuseAppend(*next, nil)
+}
+
+// uploading writes a message upstream. As long as it flows the upstream cannot
+// answer, and is not late.
+type uploading struct {
+	s *session
+	c *call
+}
+
+func (u uploading) Write(p []byte) (int, error) {
+	u.s.flight.touch(u.c, u.s.Now())
+	return u.s.server.conn.Write(p)
 }
 
 // breakAppend loses the upstream in the middle of a command, which is answered

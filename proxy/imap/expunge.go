@@ -99,7 +99,9 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 		return kept, err
 	}
 	s.logVerdicts(rulings)
-	s.settleVanished(ctx, marked, found)
+	if err := s.settleVanished(ctx, marked, found); err != nil {
+		return kept, err
+	}
 	for some := range slices.Chunk(rulings, commitAtOnce) {
 		stays, err := s.carryOut(ctx, some, &kept)
 		s.changeMarks(nil, stays)
@@ -158,20 +160,19 @@ func staying(rulings []guard.FolderRuling, kept *refusal) (stays []message.UID) 
 }
 
 // settleVanished takes the marks of messages away that are not there any more.
-func (s *session) settleVanished(ctx context.Context, marked []message.UID, found []seen) {
+func (s *session) settleVanished(ctx context.Context, marked []message.UID, found []seen) error {
 	there := make(map[message.UID]bool, len(found))
 	for _, m := range found {
 		there[m.UID] = true
 	}
-	var gone []message.UID
-	for _, u := range marked {
-		if !there[u] {
-			gone = append(gone, u)
-		}
+	gone, err := s.missing(ctx, slices.DeleteFunc(slices.Clone(marked), func(u message.UID) bool { return there[u] }))
+	if err != nil || len(gone) == 0 {
+		return err
 	}
-	if len(gone) > 0 && s.folder.guarded.Settle(ctx, gone, nil) == nil {
+	if s.folder.guarded.Settle(ctx, gone, nil) == nil { // logged there; a later look settles the same
 		s.changeMarks(nil, gone)
 	}
+	return nil
 }
 
 // remove removes messages upstream that the ledger has claimed for it: exactly
@@ -296,14 +297,17 @@ func (s *session) handleClose(ctx context.Context, cmd command.Command) error {
 
 // expungeSilently expunges for CLOSE. What cannot be decided now stays marked.
 func (s *session) expungeSilently(ctx context.Context) error {
-	marked, err := s.markedOf(ctx, command.None{})
-	if err != nil {
-		return err
-	}
 	s.out.Lock()
 	s.folder.silent = true
 	s.out.Unlock()
-	_, err = s.expunge(ctx, marked)
+	_, err := s.learnChanges(ctx)
+	var marked []message.UID
+	if err == nil {
+		marked, err = s.markedOf(ctx, command.None{})
+	}
+	if err == nil {
+		_, err = s.expunge(ctx, marked)
+	}
 	if isReply(err) {
 		s.log.Warn().Err(err).Msg("nothing deleted by CLOSE: marks stay")
 		return nil

@@ -42,15 +42,20 @@ func asksForText(a command.Fetch) bool {
 	return false
 }
 
-// soughtPart is how many octets of the whole message a FETCH asks for at the
-// most; 0: no part. An answer that is shorter was the end of the message.
-func soughtPart(a command.Fetch) uint64 {
+// soughtPart is how many octets of the whole message a FETCH asks for; 0: no
+// part, or several of different sizes. An answer that is shorter was the end of
+// the message.
+func soughtPart(a command.Fetch) (sought uint64) {
 	for _, i := range a.Items {
-		if i.Partial != nil && i.Section != nil && len(i.Section.Part) == 0 && i.Section.Text == "" {
-			return i.Partial.Count
+		if i.Partial == nil || i.Section == nil || len(i.Section.Part) > 0 || i.Section.Text != "" {
+			continue
 		}
+		if sought != 0 && sought != i.Partial.Count {
+			return 0
+		}
+		sought = i.Partial.Count
 	}
-	return 0
+	return sought
 }
 
 // edit is a change to a segment: text in place of what stands there.
@@ -74,6 +79,9 @@ func (s *session) fetchResponse(r *response) error {
 	for {
 		f.items.Begin(at)
 		f.scan(seg)
+		if f.empty && seg.Last() { // nothing in it was for the client
+			return nil
+		}
 		if err := f.write(seg); err != nil {
 			return err
 		}
@@ -112,19 +120,23 @@ type fetching struct {
 	edits [maxEdits]edit
 	n     int
 
+	stripped int  // items taken out
+	empty    bool // every item is taken out
+
 	got  gotten // what the client gets of the message
 	body bodyKind
 }
 
 // scan goes through the items of a segment.
 func (f *fetching) scan(seg wire.Segment) {
-	f.n, f.body = 0, noBody
-	for !f.broken {
+	f.n, f.body, f.empty = 0, noBody, false
+	for items := 0; !f.broken; items++ {
 		item, ok, err := f.items.Next(seg.Text, seg.Literal >= 0)
 		if err != nil {
 			f.broken = true
 		}
 		if !ok || err != nil {
+			f.empty = items > 0 && f.stripped == items
 			return
 		}
 		f.item(seg, item)
@@ -166,12 +178,18 @@ func (f *fetching) flags(list []byte, item wire.Item) {
 	f.change(item.Value, item.End, s.scratch)
 }
 
-// strip takes an item out of the list, with a blank beside it.
+// strip takes an item out of the list, with one blank beside it: the one before
+// it, unless an item before it has taken that along.
 func (f *fetching) strip(text []byte, item wire.Item) {
-	if item.End < len(text) && text[item.End] == ' ' {
-		f.change(item.Start, item.End+1, nil)
-	} else {
+	f.stripped++
+	taken := f.n > 0 && f.edits[f.n-1].end == item.Start
+	switch {
+	case item.Start > 0 && text[item.Start-1] == ' ' && !taken:
 		f.change(item.Start-1, item.End, nil)
+	case item.End < len(text) && text[item.End] == ' ':
+		f.change(item.Start, item.End+1, nil)
+	default:
+		f.change(item.Start, item.End, nil)
 	}
 }
 
@@ -186,9 +204,6 @@ func (f *fetching) change(start, end int, text []byte) {
 func (f *fetching) write(seg wire.Segment) error {
 	w, at := &f.session.out, 0
 	for _, e := range f.edits[:f.n] {
-		if e.start < at { // a list of one item that is taken out
-			continue
-		}
 		if _, err := w.Write(seg.Text[at:e.start]); err != nil {
 			return err
 		}

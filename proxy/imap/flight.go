@@ -66,12 +66,17 @@ func (f *flight) tag(c *call) string {
 	return string(tagPrefix) + strconv.FormatUint(c.number, 10)
 }
 
-// add puts a command on the list, before its first byte is sent.
-func (f *flight) add(c *call, now time.Time) {
+// add puts a command on the list, before its first byte is sent. False says
+// that the upstream is lost: nobody would answer it.
+func (f *flight) add(c *call, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.isDead() {
+		return false
+	}
 	c.sent = now
 	f.calls = append(f.calls, c)
+	return true
 }
 
 // end takes the command with this tag off the list.
@@ -215,6 +220,23 @@ func (f *flight) lose() []*call {
 		close(f.dead)
 	}
 	return lost
+}
+
+// touch says that a command is still being sent.
+func (f *flight) touch(c *call, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.sent = now
+}
+
+// isEnded reports whether a command with literals has been answered.
+func (c *call) isEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // isDead reports whether the upstream is lost.

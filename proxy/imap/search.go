@@ -6,6 +6,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"mailguard/proxy/imap/command"
+	"mailguard/proxy/imap/wire"
 )
 
 // handleSearch is SEARCH, SORT and THREAD, by UID or not (RFC 9051, 6.4.4;
@@ -18,7 +19,11 @@ func (s *session) handleSearch(ctx context.Context, cmd command.Command) error {
 	if search.Key.Has(command.OpModSeq) || search.Key.Any(isSaved) || search.Return != nil && search.Return.Save {
 		return Reply{Word: "BAD", Text: "This is not offered in this folder"}
 	}
-	cmd.Args = withKey(cmd.Args, s.ownMarks(search.Key))
+	key, err := s.ownMarks(search.Key)
+	if err != nil {
+		return err
+	}
+	cmd.Args = withKey(cmd.Args, key)
 	return s.passOn(ctx, cmd)
 }
 
@@ -55,13 +60,17 @@ func withKey(args command.Args, key command.SearchKey) command.Args {
 
 // ownMarks puts the UIDs of the marked messages in place of DELETED. A search
 // that does not ask for it stays as it is.
-func (s *session) ownMarks(key command.SearchKey) command.SearchKey {
+func (s *session) ownMarks(key command.SearchKey) (command.SearchKey, error) {
 	if !key.Has(command.OpDeleted) && !key.Has(command.OpUndeleted) {
-		return key
+		return key, nil
 	}
 	s.out.Lock()
-	marked := command.UIDKey(s.folder.marks.Set())
+	set := s.folder.marks.Set()
 	s.out.Unlock()
+	if len(wire.ChunkUIDSet(set, maxSet)) > 1 { // no server takes a line of that length
+		return key, Reply{Word: "NO", Code: "LIMIT", Text: "Too many messages are marked to be searched by it"}
+	}
+	marked := command.UIDKey(set)
 	return key.Rewrite(func(k command.SearchKey) command.SearchKey {
 		switch k.Op {
 		case command.OpDeleted:
@@ -70,5 +79,5 @@ func (s *session) ownMarks(key command.SearchKey) command.SearchKey {
 			return command.NotKey(marked)
 		}
 		return k
-	})
+	}), nil
 }

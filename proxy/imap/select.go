@@ -124,10 +124,15 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
-	there := uidsOf(places)
-	slices.Sort(there)
-	isThere := func(u message.UID) bool { _, found := slices.BinarySearch(there, u); return found }
-	gone := slices.DeleteFunc(asked, isThere)
+	there := make(map[message.UID]bool, len(places))
+	for _, p := range places {
+		there[message.UID(p.UID)] = true
+	}
+	isThere := func(u message.UID) bool { return there[u] }
+	gone, err := s.missing(ctx, slices.DeleteFunc(asked, isThere))
+	if err != nil {
+		return err
+	}
 	stays := slices.DeleteFunc(slices.Clone(unsettled), func(u message.UID) bool { return !isThere(u) })
 	if len(gone)+len(stays) > 0 {
 		_ = f.guarded.Settle(ctx, gone, stays) // logged there; a later look settles the same
@@ -140,6 +145,19 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	defer s.out.Unlock()
 	f.marks.Add(places...)
 	return nil
+}
+
+// missing are those of the messages that are really not there: that a FETCH does
+// not tell of a message proves little.
+func (s *session) missing(ctx context.Context, uids []message.UID) ([]message.UID, error) {
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	there, err := s.remaining(ctx, uids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(uids, func(u message.UID) bool { return there[u] }), nil
 }
 
 // handleUnselect is UNSELECT (RFC 3691), which deletes nothing.

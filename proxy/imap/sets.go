@@ -30,7 +30,7 @@ func byUID(uids []message.UID) command.Messages {
 // numbers are left in one piece: they are the client's own words.
 func chunks(m command.Messages) []command.Messages {
 	set, ok := m.Set.(imap.UIDSet)
-	if !ok {
+	if !ok || imap.IsSearchRes(m.Set) {
 		return []command.Messages{m}
 	}
 	var all []command.Messages

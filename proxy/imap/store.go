@@ -2,7 +2,6 @@ package imap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -51,21 +50,22 @@ func (s *session) storeMarks(ctx context.Context, cmd command.Command, args comm
 	if s.folder.readOnly {
 		return replyReadOnly
 	}
+	if err := s.storeOthers(ctx, cmd.Name, args); err != nil {
+		return err // and nothing is marked
+	}
 	var markErr error
 	if add {
 		markErr = s.mark(ctx, args.Messages)
 	} else {
 		markErr = s.unmark(ctx, args.Messages)
 	}
-	var reply Reply
-	if markErr != nil && !errors.As(markErr, &reply) && !errors.Is(markErr, guard.ErrTemporary) {
+	if markErr != nil && !isReply(markErr) {
 		return markErr
 	}
-	if reply.Word == "BAD" { // the set names nothing
-		return reply
-	}
-	if err := s.storeOthers(ctx, cmd, args); err != nil {
-		return err
+	if !args.Silent {
+		if err := s.showFlags(ctx, args.Messages); err != nil {
+			return err
+		}
 	}
 	if markErr != nil {
 		return markErr
@@ -73,24 +73,17 @@ func (s *session) storeMarks(ctx context.Context, cmd command.Command, args comm
 	return s.reply(cmd.Tag + " OK Store completed")
 }
 
-// storeOthers passes the other flags on, and lets the client see what the flags
-// are now, unless it does not want to.
-func (s *session) storeOthers(ctx context.Context, cmd command.Command, args command.Store) error {
-	silent := args.Silent
-	args.Silent = true
-	if len(args.Flags) > 0 || args.Op == imap.StoreFlagsSet {
-		res, err := s.say(ctx, cmd.Name, args, nil)
-		if err != nil {
-			return err
-		}
-		if !res.ok() {
-			return Reply{Word: res.word, Text: clean(res.human(), 200)}
-		}
-	}
-	if silent {
+// storeOthers passes the other flags on.
+func (s *session) storeOthers(ctx context.Context, name string, args command.Store) error {
+	if len(args.Flags) == 0 && args.Op != imap.StoreFlagsSet {
 		return nil
 	}
-	return s.showFlags(ctx, args.Messages)
+	args.Silent = true // what they are is told when the mark is made as well
+	res, err := s.say(ctx, name, args, nil)
+	if err == nil && !res.ok() {
+		err = Reply{Word: res.word, Text: clean(res.human(), 200)}
+	}
+	return err
 }
 
 // mark marks messages for this member, as far as policy does not refuse their

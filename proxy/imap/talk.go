@@ -90,7 +90,9 @@ func (s *session) send(ctx context.Context, c *call, args command.Args) error {
 	if parts[0].Literal != nil || parts[0].Stream {
 		c.continued, c.ended = make(chan struct{}, 1), make(chan struct{})
 	}
-	s.flight.add(c, s.Now())
+	if !s.flight.add(c, s.Now()) {
+		return errUpstreamLost
+	}
 	return s.sendParts(ctx, c, parts)
 }
 
@@ -118,6 +120,9 @@ func (s *session) sendParts(ctx context.Context, c *call, parts []wire.Part) err
 // asked waits until the upstream asks for a literal. False says that it
 // answered the command instead.
 func (s *session) asked(ctx context.Context, c *call) (bool, error) {
+	if c.isEnded() && !s.flight.isDead() { // also if it asked before it answered
+		return false, nil
+	}
 	select {
 	case <-c.continued:
 		return true, nil
