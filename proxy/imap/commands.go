@@ -160,6 +160,9 @@ func (s *session) run(ctx context.Context, tag, name string) error {
 			return err
 		}
 	}
+	if err := s.hearNews(ctx, name); err != nil {
+		return err
+	}
 	cmd := command.Command{Tag: tag, Name: name, Args: args}
 	if row.handle == nil {
 		return s.passOn(ctx, cmd)

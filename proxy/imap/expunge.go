@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -102,11 +103,15 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 	if err := s.settleVanished(ctx, marked, found); err != nil {
 		return kept, err
 	}
+	before := s.counts.deleted
 	for some := range slices.Chunk(rulings, commitAtOnce) {
 		stays, err := s.carryOut(ctx, some, &kept)
 		s.changeMarks(nil, stays)
 		if err == nil {
 			err = s.tellKept(found, stays)
+		}
+		if err != nil && errors.Is(err, guard.ErrTemporary) && s.counts.deleted > before {
+			err = errors.Join(replyPartly, err)
 		}
 		if err != nil {
 			return kept, err
@@ -186,13 +191,21 @@ func (s *session) remove(ctx context.Context, uids []message.UID) (still []messa
 	if !s.upstreamHas("UIDPLUS") { // a plain EXPUNGE could take what others have marked
 		return uids, s.folder.guarded.Settle(ctx, nil, uids)
 	}
+	begun := s.Now()
 	for _, chunk := range chunks(byUID(uids)) {
+		if s.Now().Sub(begun) > removeWithin {
+			break // what is left is still there, and is withdrawn
+		}
 		if err := s.removeChunk(ctx, chunk); err != nil {
 			return nil, err
 		}
 	}
 	return s.settle(ctx, uids)
 }
+
+// removeWithin is how long removals are begun after they were put on record. A
+// claim is taken for abandoned after fifteen minutes; no answer takes five.
+const removeWithin = 5 * time.Minute
 
 func (s *session) removeChunk(ctx context.Context, chunk command.Messages) error {
 	store := command.Store{Messages: chunk, Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}

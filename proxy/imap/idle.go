@@ -102,12 +102,15 @@ func (s *session) notify() {
 	go s.tellNews(context.Background()) // it ends with the upstream's connection
 }
 
-// tellNews tells the client of marks that another session of this member has
-// made or taken away. FETCH may be told at any time (RFC 9051, 7.5.2).
+// tellNews tells a client in IDLE of marks that another session of this member
+// has made or taken away. Others hear of them with their next command, see
+// hearNews: the upstream may tell an EXPUNGE while the guard asks where messages
+// stand, and with no command in progress that would change numbers which the
+// client is just using (RFC 9051, 7.5.1).
 func (s *session) tellNews(ctx context.Context) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if !s.awake || !s.news.Swap(false) || s.folder == nil || s.folder.guarded == nil {
+	if !s.awake || s.idling == "" || !s.news.Swap(false) || !s.folder.tracks() {
 		return
 	}
 	wasIdle := s.idle != nil
@@ -126,19 +129,57 @@ func (s *session) tellNews(ctx context.Context) {
 	}
 }
 
+// newsMoments are the commands during which the client may be told of anything,
+// an EXPUNGE too.
+var newsMoments = map[string]bool{
+	"NOOP": true, "CHECK": true, "IDLE": true, "EXPUNGE": true, "UID EXPUNGE": true,
+	"UID FETCH": true, "UID STORE": true, "UID COPY": true,
+}
+
+// hearNews tells the client of other sessions' marks before a command of its
+// own.
+func (s *session) hearNews(ctx context.Context, name string) error {
+	if !newsMoments[name] || !s.folder.tracks() || !s.news.Swap(false) {
+		return nil
+	}
+	err := s.drain(ctx)
+	if err == nil {
+		err = s.showChanges(ctx)
+	}
+	if isReply(err) {
+		s.log.Warn().Err(err).Msg("changes of another session could not be told")
+		return nil
+	}
+	return err
+}
+
 // showChanges brings the marks up to date and lets the client see the flags of
 // the messages concerned.
 func (s *session) showChanges(ctx context.Context) error {
-	marked, unmarked := s.folder.guarded.Changes()
-	if len(marked)+len(unmarked) == 0 {
-		return nil
-	}
-	places, err := s.locate(ctx, marked)
+	changed, err := s.learnChanges(ctx)
 	if err != nil {
 		return err
 	}
+	return s.showFlags(ctx, byUID(changed))
+}
+
+// learnChanges brings the marks up to date. It returns the messages concerned.
+func (s *session) learnChanges(ctx context.Context) ([]message.UID, error) {
+	marked, unmarked := s.folder.guarded.Changes()
+	if len(marked)+len(unmarked) == 0 {
+		return nil, nil
+	}
+	places, err := s.locate(ctx, marked)
+	if err == nil && len(places) < len(marked) { // one that this session has not been told of
+		if err = s.mustSay(ctx, "NOOP", command.None{}, nil); err == nil {
+			places, err = s.locate(ctx, marked)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
 	s.changeMarks(places, unmarked)
-	return s.showFlags(ctx, byUID(append(uidsOf(places), unmarked...)))
+	return append(uidsOf(places), unmarked...), nil
 }
 
 // showFlags has the upstream tell the flags of messages; they pass to the

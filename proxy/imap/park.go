@@ -70,7 +70,7 @@ func (s *session) park() bool {
 		return false
 	}
 	defer s.turn.Unlock()
-	if _, quiet := s.flight.count(); !quiet || s.in.r.Buffered() > 0 || s.news.Load() {
+	if _, quiet := s.flight.count(); !quiet || s.in.r.Buffered() > 0 || s.idling != "" && s.news.Load() {
 		return false
 	}
 	select {
