@@ -87,12 +87,15 @@ var places = []string{
 // tells reports whether a kind of mailbox ends up in code of its own there.
 func tells(kind, at string) bool {
 	switch at {
-	case "APPEND", "STATUS", "NOOP", "IDLE", "UNSELECT":
+	case "UID FETCH":
+		return true
+	case "UID SEARCH":
+		return kind != "plain"
+	case "UID STORE", "UID EXPUNGE", "UID MOVE":
+		return kind == "allow" || kind == "mixed"
+	default:
 		return kind == "allow"
-	case "SELECT", "UID COPY":
-		return kind == "allow" || kind == "watch"
 	}
-	return true
 }
 
 func (w *world) misbehave(t *testing.T, box, at string, a upstream.Action) {
