@@ -33,7 +33,11 @@ func (s *session) handleLogout(ctx context.Context, cmd command.Command) error {
 	s.counts.logout = true
 	s.ending.Store(true)
 	if s.state != notAuthenticated {
-		res, err := s.say(ctx, "LOGOUT", command.None{}, nil) // its BYE passes
+		var res result
+		err := s.lookOnce(ctx)
+		if err == nil {
+			res, err = s.say(ctx, "LOGOUT", command.None{}, nil) // its BYE passes
+		}
 		if err == nil {
 			_ = s.reply(cmd.Tag + " " + s.filterResult(res))
 			return errEnd

@@ -75,6 +75,7 @@ func (s *session) fetchResponse(r *response) error {
 		return err
 	}
 	f := fetching{session: s, seq: view.UpstreamSeq(r.Number), stripUID: s.flight.stripUID()}
+	f.got.seq = f.seq
 	seg, at := r.seg, r.Rest
 	for {
 		f.items.Begin(at)
@@ -218,16 +219,21 @@ func (f *fetching) write(seg wire.Segment) error {
 
 // hasDeleted looks for \Deleted in a list of flags, in any case.
 func hasDeleted(list []byte) bool {
-	for i := 0; i+len(deleted) <= len(list); i++ {
-		if list[i] == '\\' && isDeleted(list[i:]) {
+	for i := range list {
+		if isDeleted(list, i) {
 			return true
 		}
 	}
 	return false
 }
 
-// isDeleted reports whether the flag \Deleted stands at the beginning of b.
-func isDeleted(b []byte) bool {
+// isDeleted reports whether the flag \Deleted, and not a part of another one,
+// stands in a list at i.
+func isDeleted(list []byte, i int) bool {
+	b := list[i:]
+	if b[0] != '\\' || len(b) < len(deleted) || i > 0 && list[i-1] != ' ' && list[i-1] != '(' {
+		return false
+	}
 	for i := range len(deleted) {
 		if b[i]|0x20 != deleted[i]|0x20 {
 			return false
@@ -240,7 +246,7 @@ func isDeleted(b []byte) bool {
 func appendFlags(b, list []byte, marked bool) []byte {
 	b = append(b, '(')
 	for i := 0; i < len(list); i++ {
-		if list[i] == '\\' && i+len(deleted) <= len(list) && isDeleted(list[i:]) {
+		if isDeleted(list, i) {
 			i += len(deleted) - 1
 			continue
 		}

@@ -3,9 +3,14 @@ package imap
 import (
 	"context"
 	"io"
+	"slices"
 	"sync/atomic"
 
+	"github.com/emersion/go-imap/v2"
+
 	"mailguard/message"
+	"mailguard/proxy/imap/command"
+	"mailguard/proxy/imap/view"
 	"mailguard/proxy/imap/wire"
 )
 
@@ -22,6 +27,7 @@ const (
 
 // gotten is what a client got of a message in one response.
 type gotten struct {
+	seq         view.UpstreamSeq
 	uid         message.UID // 0: the response did not say
 	size        int64       // RFC822.SIZE, 0 unknown
 	whole       bool
@@ -34,12 +40,16 @@ type gotten struct {
 }
 
 // fetched collects what was written to the client. A message counts as fetched
-// once all of it was sent and a command was read from the socket afterwards.
-// It is guarded by the output.
+// once all of it was sent, a command was read from the socket afterwards, and
+// the message is still there when the upstream next says what is gone: a FETCH
+// that races with somebody's EXPUNGE may give an old text (Cyrus) or an invented
+// one (Courier). It is guarded by the output.
 type fetched struct {
 	halves   map[message.UID]*half
 	written  []confirmed // in the writer
 	awaiting []confirmed // sent
+	got      []confirmed // the client has it
+	sure     []confirmed // and it is still there
 	some     atomic.Bool // something is awaiting; read without the output
 }
 
@@ -52,6 +62,7 @@ type half struct {
 
 // confirmed is a message that was written whole.
 type confirmed struct {
+	seq         view.UpstreamSeq // of this moment
 	uid         message.UID
 	size        int64
 	hashed      bool
@@ -73,7 +84,7 @@ func (f *fetched) add(g gotten) {
 	if g.whole || f.completes(g) {
 		delete(f.halves, g.uid)
 		if len(f.written) < maxWritten {
-			f.written = append(f.written, confirmed{g.uid, g.size, g.hashed, g.fingerprint})
+			f.written = append(f.written, confirmed{g.seq, g.uid, g.size, g.hashed, g.fingerprint})
 		}
 	}
 }
@@ -104,7 +115,7 @@ func (f *fetched) completes(g gotten) bool {
 // flushed notes that everything written so far is about to be sent.
 func (f *fetched) flushed() {
 	if len(f.written) > 0 {
-		f.awaiting = append(f.awaiting, f.written...)
+		f.awaiting = append(f.awaiting, f.written[:min(len(f.written), maxWritten-len(f.awaiting))]...)
 		f.written = f.written[:0]
 		f.some.Store(true)
 	}
@@ -122,34 +133,78 @@ func (s *session) confirmFetches() {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.out.Lock()
-	s.takeAwaiting(s.folder)
+	f := &s.fetched
+	f.got = append(f.got, f.awaiting[:min(len(f.awaiting), maxWritten-len(f.got))]...)
+	f.awaiting = f.awaiting[:0]
+	s.recordFetches(s.folder)
 	s.out.Unlock()
-	if f := s.folder; f != nil && f.guarded != nil && f.guarded.Pending() >= saveEvery {
+	if f := s.folder; f.tracks() && f.guarded.Pending() >= saveEvery {
 		ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
 		defer cancel()
 		_ = f.guarded.Save(ctx) // it is kept, and tried again
 	}
 }
 
-// takeAwaiting gives what was confirmed to the guard; the output is held.
-func (s *session) takeAwaiting(f *folder) {
-	if f == nil || f.guarded == nil {
-		s.fetched.awaiting = nil
-		return
+// looked notes that the upstream has had its moment to say what is gone.
+func (f *fetched) looked() {
+	if len(f.got) > 0 {
+		f.sure = append(f.sure, f.got[:min(len(f.got), maxWritten-len(f.sure))]...)
+		f.got = f.got[:0]
 	}
-	for _, c := range s.fetched.awaiting {
-		var sum *message.Fingerprint
-		if c.hashed {
-			sum = &c.fingerprint
+}
+
+// looks are the commands in whose answer every server says what is gone.
+var looks = map[string]bool{"NOOP": true, "CHECK": true, "IDLE": true}
+
+// recordFetches gives what is sure to the guard; the output and the turn are
+// held.
+func (s *session) recordFetches(f *folder) {
+	if f.tracks() {
+		for _, c := range s.fetched.sure {
+			var sum *message.Fingerprint
+			if c.hashed {
+				sum = &c.fingerprint
+			}
+			f.guarded.Fetched(c.uid, c.size, s.Now(), sum)
 		}
-		f.guarded.Fetched(c.uid, c.size, s.Now(), sum)
 	}
-	s.fetched.awaiting = s.fetched.awaiting[:0]
+	s.fetched.sure = s.fetched.sure[:0]
+}
+
+// lookOnce makes sure of what was fetched from a folder that is being left. The
+// turn is held, and everything in flight has been answered.
+func (s *session) lookOnce(ctx context.Context) error {
+	s.out.Lock()
+	unsure := s.folder.tracks() && len(s.fetched.got) > 0
+	s.out.Unlock()
+	if !unsure {
+		return nil
+	}
+	return s.mustSay(ctx, "NOOP", command.None{}, nil)
+}
+
+// expunged forgets a message that is gone, and follows the numbers.
+func (f *fetched) expunged(seq view.UpstreamSeq) {
+	for _, list := range []*[]confirmed{&f.written, &f.awaiting, &f.got} {
+		*list = slices.DeleteFunc(*list, func(c confirmed) bool { return c.seq == seq })
+		for i := range *list {
+			if (*list)[i].seq > seq {
+				(*list)[i].seq--
+			}
+		}
+	}
+}
+
+// vanished is expunged for VANISHED, by UID.
+func (f *fetched) vanished(set imap.UIDSet) {
+	for _, list := range []*[]confirmed{&f.written, &f.awaiting, &f.got} {
+		*list = slices.DeleteFunc(*list, func(c confirmed) bool { return set.Contains(imap.UID(c.uid)) })
+	}
 }
 
 // forget lets go of what was not confirmed when a folder is closed.
 func (f *fetched) forget() {
-	f.halves, f.written, f.awaiting = nil, nil, nil
+	f.halves, f.written, f.awaiting, f.got, f.sure = nil, nil, nil, nil, nil
 	f.some.Store(false)
 }
 

@@ -75,6 +75,7 @@ func (s *session) search(ctx context.Context, key command.SearchKey) (found []me
 func (s *session) closeFolder(ctx context.Context) {
 	s.out.Lock()
 	f := s.folder
+	s.recordFetches(f)
 	s.folder = nil
 	s.fetched.forget()
 	s.out.Unlock()

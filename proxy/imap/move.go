@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -106,7 +107,12 @@ func (s *session) move(ctx context.Context, uids []message.UID, to string) (res 
 	if !s.upstreamHas("MOVE") {
 		one = s.copyAndRemove
 	}
+	begun := s.Now()
 	for _, chunk := range chunks(byUID(uids)) {
+		if s.Now().Sub(begun) > removeWithin {
+			res = result{word: "NO", text: "NO [UNAVAILABLE] The mail server is too slow; not all messages were moved"}
+			break
+		}
 		if res, err = one(ctx, chunk, to); err != nil {
 			return res, err
 		}
@@ -114,7 +120,10 @@ func (s *session) move(ctx context.Context, uids []message.UID, to string) (res 
 			break
 		}
 	}
-	_, err = s.settle(ctx, uids)
+	still, err := s.settle(ctx, uids)
+	if err == nil && res.ok() && len(still) > 0 { // said to be done, and not done: a login without the right
+		res = result{word: "NO", text: fmt.Sprintf("NO [NOPERM] %d messages could not be removed here, and are in both folders now", len(still))}
+	}
 	return res, err
 }
 
@@ -146,7 +155,7 @@ func (s *session) copyAndRemove(ctx context.Context, chunk command.Messages, to 
 func (s *session) handleCopy(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Copy)
 	c := &call{name: cmd.Name}
-	if f := s.folder; f.protects() && f.guarded != nil {
+	if f := s.folder; f.tracks() {
 		if t := s.resolve(args.Folder); t.mailbox == f.mailbox {
 			use := s.knownUse(t)
 			c.after = func(res result) { f.copied(res, t, use) }

@@ -153,6 +153,9 @@ func (s *session) tagged(r *response) error {
 	if res.word == "" {
 		return fmt.Errorf("%w: a command ended with %q", wire.ErrNonsense, clean(string(r.Word), 20))
 	}
+	if looks[c.name] {
+		s.fetched.looked()
+	}
 	if c.after != nil {
 		c.after(res)
 	}

@@ -31,6 +31,7 @@ func (r Reply) Error() string { return r.String() }
 // The guard's own replies (response codes: RFC 9051, 7.1).
 var (
 	replyTemporary  = Reply{Word: "NO", Code: "UNAVAILABLE", Text: "Not possible for the moment; nothing was deleted. Try again later"}
+	replyPartly     = Reply{Word: "NO", Code: "UNAVAILABLE", Text: "Only some of the messages were deleted. Try the others again later"}
 	replyUpstream   = Reply{Word: "NO", Code: "UNAVAILABLE", Text: "The mail server cannot be reached for the moment. Try again later"}
 	replyLogin      = Reply{Word: "NO", Code: "AUTHENTICATIONFAILED", Text: "Login failed"}
 	replyNeedsTLS   = Reply{Word: "NO", Code: "PRIVACYREQUIRED", Text: "Log in behind STARTTLS"}

@@ -76,6 +76,7 @@ func (s *session) expunged(r *response) error {
 	seq := view.UpstreamSeq(r.Number)
 	f.marks.Expunged(seq)
 	f.follow.Expunged(seq)
+	s.fetched.expunged(seq)
 	if f.exists > 0 {
 		f.exists--
 	}
@@ -167,6 +168,7 @@ func (s *session) vanished(r *response) error {
 	if set, err := wire.ParseUIDSet(text); err == nil { // not VANISHED (EARLIER)
 		s.folder.marks.Vanished(set)
 		s.folder.follow.Vanished(set)
+		s.fetched.vanished(set)
 	}
 	return s.pass(r)
 }

@@ -24,6 +24,9 @@ func (s *session) handleSelect(ctx context.Context, cmd command.Command) error {
 		}
 		args.CondStore, args.QResync = false, nil // the answer says NOMODSEQ (RFC 7162, 3.1.2.2)
 	}
+	if err := s.lookOnce(ctx); err != nil {
+		return err
+	}
 	s.closeFolder(ctx)
 	s.setFolder(f) // what comes from now on is of this folder
 	s.state = authenticated
@@ -173,6 +176,9 @@ func (s *session) handleUnselect(ctx context.Context, cmd command.Command) error
 // (RFC 9051, 6.4.2).
 func (s *session) unselect(ctx context.Context) error {
 	f := s.folder
+	if err := s.lookOnce(ctx); err != nil {
+		return err
+	}
 	s.closeFolder(ctx)
 	s.state = authenticated
 	if s.upstreamHas("UNSELECT") {
