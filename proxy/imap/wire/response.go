@@ -88,6 +88,9 @@ func isStatus(line []byte) bool {
 	if !bytes.HasPrefix(line, []byte("* ")) {
 		return true
 	}
+	if len(line) > 2 && '0' <= line[2] && line[2] <= '9' { // most of them: of a message
+		return false
+	}
 	w, _ := word(trimCRLF(line), 2)
 	return isStatusWord(w)
 }
@@ -118,8 +121,14 @@ func equalFold(b []byte, upper string) bool {
 }
 
 func trimCRLF(line []byte) []byte {
-	line = bytes.TrimSuffix(line, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r"))
+	n := len(line)
+	if n > 0 && line[n-1] == '\n' {
+		n--
+	}
+	if n > 0 && line[n-1] == '\r' {
+		n--
+	}
+	return line[:n]
 }
 
 // Code returns a response code and what stands in it behind its name, from the
