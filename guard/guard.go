@@ -33,6 +33,7 @@ type Guard struct {
 
 	mu     sync.Mutex
 	named  map[member.Mailbox]map[member.Name]bool // who is told apart; nil until the ledger was read
+	opened map[member.Mailbox]bool                 // reached by neighbours
 	recent *arrivals
 
 	folders *openFolders
@@ -56,6 +57,10 @@ type Visitor struct {
 	Address  netip.Addr // the client's
 	Client   string     // as the client named itself, "" unknown
 	NoFlags  bool       // the upstream has no IMAP: messages have no flags
+
+	// Neighbour says that the mailbox is another login's, reached through a
+	// namespace: at least two people use it.
+	Neighbour bool
 }
 
 // Stance is how a login is treated.

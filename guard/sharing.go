@@ -30,7 +30,13 @@ func (g *Guard) shared(ctx context.Context, s Settings, v Visitor) bool {
 		}
 		g.named[v.Mailbox][v.Member] = true
 	}
-	return len(g.named[v.Mailbox]) >= namedMembersOfShared
+	if v.Neighbour {
+		if g.opened == nil {
+			g.opened = make(map[member.Mailbox]bool)
+		}
+		g.opened[v.Mailbox] = true
+	}
+	return g.opened[v.Mailbox] || len(g.named[v.Mailbox]) >= namedMembersOfShared
 }
 
 // knownShared is shared without a visit.
@@ -40,7 +46,7 @@ func (g *Guard) knownShared(ctx context.Context, s Settings, name member.Mailbox
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.readNamed(ctx) || len(g.named[name]) >= namedMembersOfShared
+	return !g.readNamed(ctx) || g.opened[name] || len(g.named[name]) >= namedMembersOfShared
 }
 
 // readNamed reads from the ledger, once, who was told apart so far. Afterwards

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"mailguard/guard"
 	"mailguard/proxy/imap/command"
 )
 
@@ -105,7 +104,7 @@ func (s *session) handleSTARTTLS(ctx context.Context, cmd command.Command) error
 func (s *session) handleEnable(ctx context.Context, cmd command.Command) error {
 	var wanted []string
 	for _, w := range cmd.Args.(command.Enable).Capabilities {
-		if row, known := passed(w); known && (row.guarded || s.stance != guard.Protect) {
+		if row, known := passed(w); known && s.offers(row) {
 			wanted = append(wanted, w)
 		}
 	}

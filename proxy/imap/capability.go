@@ -29,6 +29,7 @@ func (c capabilities) has(word string) bool { return c[word] }
 type announced struct {
 	guarded bool // also where policy can touch the mailbox
 	before  bool // also before the login
+	alone   bool // only where no namespace leads to other mailboxes, which policy may touch
 }
 
 // passedCapabilities is the table of the capabilities that are passed on as
@@ -37,19 +38,19 @@ type announced struct {
 // have stays out of guarded mailboxes: a mark has no MODSEQ of its own, and to
 // invent one would hide the next real change.
 var passedCapabilities = map[string]announced{
-	"IMAP4REV1": {true, true}, "IMAP4REV2": {false, false},
-	"SASL-IR": {true, true}, "ID": {true, true}, "ENABLE": {true, true}, "IDLE": {true, true},
-	"NAMESPACE": {true, false}, "CHILDREN": {true, false}, "UIDPLUS": {true, false}, "UNSELECT": {true, false},
-	"MOVE": {true, false}, "MULTIAPPEND": {true, false}, "BINARY": {true, false}, "UTF8=ACCEPT": {true, false},
-	"SORT": {true, false}, "SORT=": {true, false}, "THREAD=": {true, false}, "ESEARCH": {true, false}, "ESORT": {true, false},
-	"SEARCHRES": {false, false}, "CONDSTORE": {false, false}, "QRESYNC": {false, false},
-	"WITHIN": {true, false}, "SEARCH=FUZZY": {true, false}, "I18NLEVEL=": {true, false},
-	"LIST-EXTENDED": {true, false}, "LIST-STATUS": {true, false}, "LIST-MYRIGHTS": {true, false},
-	"SPECIAL-USE": {true, false}, "CREATE-SPECIAL-USE": {true, false}, "XLIST": {true, false}, "STATUS=SIZE": {true, false},
-	"OBJECTID": {true, false}, "SAVEDATE": {true, false}, "PREVIEW": {true, false}, "PREVIEW=": {true, false},
-	"QUOTA": {true, false}, "QUOTA=": {true, false}, "ACL": {true, false}, "ACL2=": {true, false}, "RIGHTS=": {true, false},
-	"METADATA": {true, false}, "METADATA-SERVER": {true, false}, "APPENDLIMIT": {true, false}, "APPENDLIMIT=": {true, false},
-	"INPROGRESS": {true, false},
+	"IMAP4REV1": {true, true, false}, "IMAP4REV2": {false, false, true},
+	"SASL-IR": {true, true, false}, "ID": {true, true, false}, "ENABLE": {true, true, false}, "IDLE": {true, true, false},
+	"NAMESPACE": {true, false, false}, "CHILDREN": {true, false, false}, "UIDPLUS": {true, false, false}, "UNSELECT": {true, false, false},
+	"MOVE": {true, false, false}, "MULTIAPPEND": {true, false, false}, "BINARY": {true, false, false}, "UTF8=ACCEPT": {true, false, false},
+	"SORT": {true, false, false}, "SORT=": {true, false, false}, "THREAD=": {true, false, false}, "ESEARCH": {true, false, false}, "ESORT": {true, false, false},
+	"SEARCHRES": {false, false, true}, "CONDSTORE": {false, false, false}, "QRESYNC": {false, false, true},
+	"WITHIN": {true, false, false}, "SEARCH=FUZZY": {true, false, false}, "I18NLEVEL=": {true, false, false},
+	"LIST-EXTENDED": {true, false, false}, "LIST-STATUS": {true, false, false}, "LIST-MYRIGHTS": {true, false, false},
+	"SPECIAL-USE": {true, false, false}, "CREATE-SPECIAL-USE": {true, false, false}, "XLIST": {true, false, false}, "STATUS=SIZE": {true, false, false},
+	"OBJECTID": {true, false, false}, "SAVEDATE": {true, false, false}, "PREVIEW": {true, false, false}, "PREVIEW=": {true, false, false},
+	"QUOTA": {true, false, false}, "QUOTA=": {true, false, false}, "ACL": {true, false, false}, "ACL2=": {true, false, false}, "RIGHTS=": {true, false, false},
+	"METADATA": {true, false, false}, "METADATA-SERVER": {true, false, false}, "APPENDLIMIT": {true, false, false}, "APPENDLIMIT=": {true, false, false},
+	"INPROGRESS": {true, false, false},
 }
 
 // offer is what of the upstream's capabilities the client is told, in the
@@ -59,7 +60,7 @@ func (s *session) offer(words []string) []string {
 	var offered []string
 	for _, w := range words {
 		row, known := passed(w)
-		if known && (row.guarded || s.stance != guard.Protect) && (row.before || s.server != nil) {
+		if known && s.offers(row) && (row.before || s.server != nil) {
 			offered = append(offered, w)
 		}
 	}
@@ -117,7 +118,14 @@ func (s *session) has(capability string) bool {
 		return true
 	}
 	row, known := passed(capability)
-	return known && (row.guarded || s.stance != guard.Protect) && s.upstreamHas(capability)
+	return known && s.offers(row) && s.upstreamHas(capability)
+}
+
+// offers reports whether the client is offered a capability that the upstream
+// has.
+func (s *session) offers(row announced) bool {
+	elsewhere := s.upstream != nil && len(s.upstream.Namespaces) > 0
+	return (row.guarded || s.stance != guard.Protect) && !(row.alone && elsewhere)
 }
 
 // upstreamHas reports whether the upstream announced a capability after the

@@ -150,6 +150,9 @@ func (s *session) run(ctx context.Context, tag, name string) error {
 	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if err := s.readmit(ctx, name, args); err != nil {
+		return err
+	}
 	if m, ok := command.MessagesOf(args); ok && s.guarding() && imap.IsSearchRes(m.Set) {
 		return Reply{Word: "BAD", Text: "SEARCHRES is not offered in this folder"}
 	}

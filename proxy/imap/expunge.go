@@ -22,9 +22,6 @@ import (
 // refused loses its mark and stays; the answer is OK all the same: a NO here
 // stops fetchers for good and protects nothing.
 func (s *session) handleExpunge(ctx context.Context, cmd command.Command) error {
-	if err := s.readmit(ctx); err != nil {
-		return err
-	}
 	switch f := s.folder; {
 	case f.observes():
 		return s.observeExpunge(ctx, cmd)
@@ -287,9 +284,6 @@ func (s *session) tellKept(found []seen, stays []message.UID) error {
 // handleClose is CLOSE (RFC 9051, 6.4.1): the same decisions, silently, and the
 // folder is left without anything that the upstream could expunge.
 func (s *session) handleClose(ctx context.Context, cmd command.Command) error {
-	if err := s.readmit(ctx); err != nil {
-		return err
-	}
 	f := s.folder
 	switch {
 	case f.observes():

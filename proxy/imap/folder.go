@@ -3,6 +3,7 @@ package imap
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"mailguard/guard"
@@ -54,21 +55,52 @@ func (s *session) remaining(ctx context.Context, uids []message.UID) (map[messag
 
 // search runs a UID SEARCH of the guard's own.
 func (s *session) search(ctx context.Context, key command.SearchKey) (found []message.UID, err error) {
-	res, err := s.say(ctx, "UID SEARCH", command.Search{Key: command.AndKey(key)}, func(r *response) bool {
-		if r.Kind != wire.Data || !r.Is("SEARCH") {
+	answered := false
+	res, err := s.say(ctx, "UID SEARCH", command.Search{Key: command.AndKey(key)}, func(r *response) (mine bool) {
+		switch {
+		case r.Kind == wire.Data && r.Is("SEARCH"):
+			found = append(found, numbers(r.text())...)
+		case r.Kind == wire.Data && r.Is("ESEARCH"): // IMAP4rev2 has no other answer (RFC 9051, 6.4.4)
+			more, ok := expand(esearchAll(r.text()))
+			if !ok {
+				return true
+			}
+			found = append(found, more...)
+		default:
 			return false
 		}
-		for word := range bytes.FieldsSeq(r.text()) {
-			if u := parseUID(word); u != 0 {
-				found = append(found, u)
-			}
-		}
+		answered = true
 		return true
 	})
-	if err == nil && !res.ok() {
+	switch {
+	case err == nil && !res.ok():
 		err = Reply{Word: "NO", Text: clean(res.human(), 200)}
+	case err == nil && !answered: // nothing said is not nothing found
+		err = Reply{Word: "NO", Code: "UNAVAILABLE", Text: "The mail server did not say what it found"}
 	}
 	return found, err
+}
+
+// numbers are the UIDs of a SEARCH response.
+func numbers(text []byte) (uids []message.UID) {
+	for word := range bytes.FieldsSeq(text) {
+		if u := parseUID(word); u != 0 {
+			uids = append(uids, u)
+		}
+	}
+	return uids
+}
+
+// esearchAll is the set that an ESEARCH response found (RFC 4731, 3.1), "" if
+// nothing was.
+func esearchAll(text []byte) string {
+	words := strings.Fields(string(text))
+	for i, w := range words {
+		if strings.EqualFold(w, "ALL") && i+1 < len(words) {
+			return words[i+1]
+		}
+	}
+	return ""
 }
 
 // closeFolder lets go of the selected folder. The turn is held.

@@ -63,6 +63,7 @@ func (h *Handler) ServeConn(ctx context.Context, c *proxy.Conn) error {
 	s := newSession(&h.Options, c, fmt.Sprintf("imap-%d", h.sessions.Add(1)))
 	c.SetTimeouts(h.Limits.Login, writeTimeout)
 	c.SetDeadline(s.started.Add(h.Limits.Login))
+	defer s.dropOnPanic()
 	s.wake()
 	err := s.greet(ctx)
 	if err == nil {

@@ -283,6 +283,7 @@ func (s *session) begin(ctx context.Context) error {
 		return err
 	}
 	s.stance = s.Guard.Admit(ctx, s.visitor)
+	s.admitted = s.stance
 	s.state = authenticated
 	s.log = s.log.With().Str("mailbox", string(s.visitor.Mailbox)).Str("member", string(s.visitor.Member)).Logger()
 	s.parser.SetLimits(wire.DefaultLimits())

@@ -17,9 +17,6 @@ import (
 // nothing moves: a move that is half done multiplies messages at the next try.
 func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Move)
-	if err := s.readmit(ctx); err != nil {
-		return err
-	}
 	switch f := s.folder; {
 	case f.observes():
 		return s.observeMove(ctx, cmd, args)
@@ -186,6 +183,9 @@ const maxCopied = 10_000
 // expand lists the UIDs of a set in the order in which it names them, which is
 // what pairs the two sets of COPYUID.
 func expand(set string) (uids []message.UID, ok bool) {
+	if set == "" {
+		return nil, true
+	}
 	for element := range strings.SplitSeq(set, ",") {
 		first, last, isRange := strings.Cut(element, ":")
 		from, to := parseSize([]byte(first)), parseSize([]byte(last))

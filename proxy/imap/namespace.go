@@ -124,7 +124,7 @@ func (s *session) resolve(name string) target {
 func (s *session) visitorTo(t target) guard.Visitor {
 	v := s.visitor
 	if !s.own(t) {
-		v.Identity = v.Identity.In(t.mailbox)
+		v.Identity, v.Neighbour = v.Identity.In(t.mailbox), true
 	}
 	return v
 }

@@ -63,6 +63,23 @@ func (s *session) lost(err error) {
 	s.client.Interrupt()
 }
 
+// dropOnPanic lets go of what a session has when a bug ends it; the server, which
+// is above, says so. Locks may be held: none is taken.
+func (s *session) dropOnPanic() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.ending.Store(true)
+	if s.server != nil {
+		s.server.close()
+	}
+	if f := s.folder; f.tracks() {
+		f.guarded.Close()
+	}
+	panic(p)
+}
+
 // park ends the pump and gives the buffers back, if both sides are quiet. It
 // reports whether the session can be parked now.
 func (s *session) park() bool {
@@ -106,6 +123,7 @@ func (s *session) parked() *proxy.Parked {
 
 // resume goes on with a session that was parked.
 func (s *session) resume(ctx context.Context) error {
+	defer s.dropOnPanic()
 	s.turn.Lock()
 	s.server.conn.Unpause()
 	s.wake()

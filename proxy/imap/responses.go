@@ -132,7 +132,7 @@ func (s *session) enabled(r *response) error {
 	return s.rewriteLine(r, func(rest string) string {
 		var told []string
 		for w := range strings.FieldsSeq(rest) {
-			if row, known := passed(w); known && (row.guarded || s.stance != guard.Protect) {
+			if row, known := passed(w); known && s.offers(row) {
 				told = append(told, w)
 			}
 		}
@@ -142,8 +142,9 @@ func (s *session) enabled(r *response) error {
 
 // esearch gives an ESEARCH the client's own tag (RFC 4731, 3.1).
 func (s *session) esearch(r *response) error {
-	rest, ok := bytes.CutPrefix(r.text(), []byte(`(TAG "`))
-	tag, behind, closed := bytes.Cut(rest, []byte(`"`))
+	rest, ok := bytes.CutPrefix(r.text(), []byte(`(TAG `))
+	tag, behind, closed := bytes.Cut(rest, []byte(`)`))
+	tag = bytes.Trim(tag, `"`)
 	if !ok || !closed {
 		return s.pass(r)
 	}
@@ -151,7 +152,7 @@ func (s *session) esearch(r *response) error {
 	if !known {
 		return s.pass(r)
 	}
-	if _, err := fmt.Fprintf(&s.out, `* ESEARCH (TAG "%s"`, clientTag); err != nil {
+	if _, err := fmt.Fprintf(&s.out, `* ESEARCH (TAG "%s")`, clientTag); err != nil {
 		return err
 	}
 	seg := r.seg

@@ -19,7 +19,7 @@ func (s *session) handleSelect(ctx context.Context, cmd command.Command) error {
 	t := s.resolve(args.Folder)
 	f := &folder{target: t, stance: s.stanceTo(ctx, t), readOnly: cmd.Name == "EXAMINE"}
 	if f.protects() && (args.CondStore || args.QResync != nil) {
-		if s.stance == guard.Protect {
+		if s.admitted == guard.Protect {
 			return Reply{Word: "BAD", Text: "CONDSTORE and QRESYNC are not offered"}
 		}
 		args.CondStore, args.QResync = false, nil // the answer says NOMODSEQ (RFC 7162, 3.1.2.2)
@@ -74,12 +74,22 @@ func (s *session) open(ctx context.Context, f *folder, res result) error {
 	return s.openGuarded(ctx, f)
 }
 
+// removes are the commands before which it is looked again whether policy can
+// touch the folder.
+var removes = map[string]bool{
+	"STORE": true, "UID STORE": true, "EXPUNGE": true, "UID EXPUNGE": true, "CLOSE": true, "MOVE": true, "UID MOVE": true,
+}
+
+// replyReadmitted is the answer to a command by message numbers, which the
+// guard's own look may have changed.
+var replyReadmitted = Reply{Word: "NO", Code: "UNAVAILABLE", Text: "Others use this mailbox as well by now; please try again"}
+
 // readmit looks again how the selected folder is treated before something is
 // deleted in it: a mailbox becomes shared when a second member comes, and a
 // session may have been open for weeks by then.
-func (s *session) readmit(ctx context.Context) error {
+func (s *session) readmit(ctx context.Context, name string, args command.Args) error {
 	f := s.folder
-	if f.stance != guard.Relay {
+	if f == nil || f.stance != guard.Relay || !removes[name] {
 		return nil
 	}
 	stance := s.stanceTo(ctx, f.target)
@@ -91,8 +101,17 @@ func (s *session) readmit(ctx context.Context) error {
 	}
 	s.out.Lock()
 	f.stance = stance
+	if s.own(f.target) {
+		s.stance = stance
+	}
 	s.out.Unlock()
-	return s.openGuarded(ctx, f)
+	if err := s.openGuarded(ctx, f); err != nil {
+		return err
+	}
+	if m, ok := command.MessagesOf(args); ok && !m.UID {
+		return replyReadmitted
+	}
+	return nil
 }
 
 // openGuarded opens a folder that policy can touch.

@@ -46,7 +46,8 @@ type session struct {
 	upstream *Upstream
 	server   *server // nil until the client has logged in
 	visitor  guard.Visitor
-	stance   guard.Stance // to the login's own mailbox
+	stance   guard.Stance // to the login's own mailbox; changed with turn and output
+	admitted guard.Stance // what it was when the client heard its capabilities
 	spaces   namespaces
 	uses     map[string]string // special use by canonical folder name; nil: not asked yet
 
@@ -183,8 +184,25 @@ func (s *session) goodbye(err error) error {
 	case errors.Is(err, proxy.ErrInterrupted):
 		_ = s.reply("* BYE The server is shutting down; please connect again")
 		return errEnd
+	case errors.Is(err, io.EOF) && s.server != nil:
+		s.answerRest()
 	}
 	return err
+}
+
+// lastAnswers is how long a client that has closed its side, and may still read,
+// waits for answers to what it sent before.
+const lastAnswers = 30 * time.Second
+
+// answerRest waits for the answers to a client that says nothing more.
+func (s *session) answerRest() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
+	defer cancel()
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.drain(ctx) == nil {
+		_ = s.flush()
+	}
 }
 
 // The numbers of bad commands in a row after which a client is not speaking

@@ -20,9 +20,6 @@ import (
 // the mark.
 func (s *session) handleStore(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Store)
-	if err := s.readmit(ctx); err != nil {
-		return err
-	}
 	if !s.guarding() {
 		return s.passOn(ctx, cmd)
 	}
