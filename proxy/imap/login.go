@@ -349,10 +349,24 @@ func (s *session) reason(err error) string {
 	var reply Reply
 	switch {
 	case errors.As(err, &reply) && reply != replyLogin && reply != replyUpstream && reply != errCancelled:
-		return "refused by the mail server [" + reply.Code + "]"
+		return "refused by the mail server [" + knownCode(reply.Code) + "]"
 	case errors.Is(err, wire.ErrNonsense):
 		return wire.ErrNonsense.Error()
 	default:
 		return clean(err.Error(), 400)
 	}
+}
+
+// knownCode is the name of a response code that a login may be refused with
+// (RFC 9051, 7.1). What else stands between brackets are the upstream's own words.
+func knownCode(code string) string {
+	name, _, _ := strings.Cut(code, " ")
+	switch name {
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED", "CONTACTADMIN", "UNAVAILABLE",
+		"INUSE", "LIMIT", "ALERT", "SERVERBUG", "CLIENTBUG", "CANNOT", "NOPERM", "OVERQUOTA":
+		return name
+	case "":
+		return ""
+	}
+	return "another code"
 }
