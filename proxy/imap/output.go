@@ -16,7 +16,8 @@ type output struct {
 	sync.Mutex
 	to  io.Writer
 	w   *bufio.Writer // nil while nothing waits to be sent
-	err error         // of an earlier Flush: part of a line may have been sent
+	n   int64         // octets written so far
+	err error         // why nothing can be written any more: part of a response may have been sent
 }
 
 // writers are the clients' write buffers. Literals pass through them in
@@ -47,6 +48,7 @@ func (o *output) Write(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
+	o.n += int64(len(p))
 	return o.borrow().Write(p)
 }
 
@@ -55,7 +57,16 @@ func (o *output) WriteString(text string) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
+	o.n += int64(len(text))
 	return o.borrow().WriteString(text)
+}
+
+// breakOff sends what there is and lets nothing follow: it ends within a
+// response, and the client would take the next line for a part of it, of a
+// message perhaps.
+func (o *output) breakOff(err error) {
+	_ = o.Flush() // whatever comes of it, it was the last
+	o.err = err
 }
 
 // Flush sends what has been written. Its error stays.

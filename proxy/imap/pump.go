@@ -40,7 +40,12 @@ func (s *session) pump() error {
 func (s *session) respondAlone(r *response) error {
 	s.out.Lock()
 	defer s.out.Unlock()
-	return s.respond(r)
+	before := s.out.n
+	err := s.respond(r)
+	if err != nil && s.out.n > before {
+		s.out.breakOff(err)
+	}
+	return err
 }
 
 // nextResponse waits for a response. Before it does, the client gets what has
