@@ -93,22 +93,19 @@ func FuzzResponses(f *testing.F) {
 			fo.marks.Add(view.Place{Seq: 2, UID: 20}, view.Place{Seq: 5, UID: 50})
 		}
 		got := newHeard(fo, said, cuts).run()
-		for _, tag := range []string{"a", "b"} { // they may stand in a literal as well
-			if !bytes.Contains(append([]byte("\n"), got...), []byte("\n"+tag+" ")) {
-				t.Errorf("%q: %s is not answered: %q", said, tag, got)
-			}
+		answers, whole := answersIn(got)
+		if whole && len(answers) != 2 {
+			t.Errorf("%q: %d answers to two commands: %q", said, len(answers), got)
 		}
 		if guarded || fuzzRewritten.Match(said) {
 			return
 		}
-		want, whole := passedOn(said)
+		want, wasWhole := passedOn(said)
 		if !bytes.HasPrefix(got, want) {
 			t.Errorf("%q: the client got %q, want %q", said, got, want)
 		}
-		if whole {
-			if n := len(answersIn(got[len(want):])) + len(answersIn(want)); n != 2 {
-				t.Errorf("%q: %d answers to two commands: %q", said, n, got)
-			}
+		if !whole && (wasWhole || !bytes.HasPrefix(said, got)) && bytes.HasPrefix(said, want) {
+			t.Errorf("%q: something follows what is not whole: %q", said, got)
 		}
 	})
 }
@@ -170,28 +167,29 @@ func responseEnd(said []byte) (end int, whole bool) {
 	}
 }
 
-// answersIn lists the tagged answers of whole responses.
-func answersIn(got []byte) (all []string) {
+// answersIn lists the tagged answers. whole: the last response is.
+func answersIn(got []byte) (all []string, whole bool) {
 	for len(got) > 0 {
-		n, whole := responseEnd(got)
-		if !whole || !bytes.HasPrefix(got, []byte("* ")) || wire.ParseHead(got).Kind == wire.Status {
-			n = bytes.IndexByte(got, '\n') + 1
-			if n == 0 {
-				return all
-			}
+		n := bytes.IndexByte(got, '\n') + 1
+		if kind := wire.ParseHead(got[:n]).Kind; kind == wire.Data || kind == wire.Numbered {
+			n, _ = responseEnd(got)
+		}
+		if n == 0 {
+			return all, false
 		}
 		if got[0] == 'a' || got[0] == 'b' {
 			all = append(all, string(got[:n]))
 		}
 		got = got[n:]
 	}
-	return all
+	return all, true
 }
 
 var fuzzResponses = []string{
 	"* 2 FETCH (FLAGS (\\Seen) UID 20)\r\n* 1 FETCH (BODY[] {5}\r\nab\r\nc FLAGS (\\Deleted))\r\ng1 OK done\r\ng2 NO no\r\n",
 	"* 1 EXPUNGE\r\n* 4 FETCH (UID 50 FLAGS ())\r\n* 9 EXISTS\r\ng2 OK [COPYUID 1 2 3] x\r\ng1 BAD [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] x\r\n",
 	"* CAPABILITY IMAP4rev1 CONDSTORE NOTIFY\r\n* ENABLED CONDSTORE\r\n* ESEARCH (TAG \"g1\") UID ALL 1:3\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen)] x\r\n* OK [HIGHESTMODSEQ 7] x\r\n* VANISHED 20,30:40\r\n",
+	"* 2 FETCH (FLAGS (\\Seen) UID 20)\r\n* 1 FETCH (BODY[] {90}\r\nab", "* 1 FETCH (BODY[] {1}\r\na FLAGS ()\r\n* 1 FETCH (X {2}\r\nab",
 	"* MYRIGHTS INBOX lr\r\n* LIST () \"/\" {5}\r\nINBOX\r\n* BYE bye\r\n", "+ go on\r\n", "g1 OK a\r\ng1 OK b\r\n", "g7 OK\r\n", "* 2 FETCH (FLAGS\r\n* 2 FETCH (FLAGS (\\Deleted) {3}\r\nabc\r\n", "* 0 FETCH (UID 0 RFC822.SIZE 99999999999999999999 FLAGS (\\DELETED \\deleted))\n",
 	"\r\n", " x\r\n", "* \r\n", "* 4294967296 EXISTS\r\n* 99 EXPUNGE\r\n* 0 EXPUNGE\r\n", "* 5 FETCH (MODSEQ (3) FLAGS (\\Deleted))\r\n* 5 FETCH (MODSEQ (3))\r\n* 5 FETCH (BODY[]<0> \"abc\" UID 50)\r\n", "* OK [x\r\n* NO ]\r\n* BAD [REFERRAL imap://x/] go\r\n",
 	"* ESEARCH (TAG \"g1\" {2}\r\nab\r\n", "* SEARCH " + strings.Repeat("1 ", 3000) + "\r\n", "* 1 FETCH (ENVELOPE (" + strings.Repeat("NIL ", 2000) + "{2}\r\nab) FLAGS (\\Deleted))\r\n",
