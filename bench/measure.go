@@ -35,8 +35,8 @@ func (b *bench) rates() []rate { return slices.Concat(b.ratesPOP3(), b.ratesIMAP
 // measureRates measures everything on every way, the ways taking turns within
 // a round, and prints the medians beside the direct way's.
 func (b *bench) measureRates(rounds int, fits *regexp.Regexp) error {
-	fmt.Printf("%-40s %10s %28s %28s\n%51s", "", b.ways[0].name, b.ways[1].name, b.ways[2].name, "")
-	fmt.Printf("%s%s\n", "  of direct, processor time each", "  of direct, processor time each")
+	fmt.Printf("%-40s %10s %30s %30s\n", "", b.ways[0].name, b.ways[1].name, b.ways[2].name)
+	fmt.Printf("%-40s %10s %30s %30s\n", "", "", "(of direct) processor/each", "(of direct) processor/each")
 	for _, r := range b.rates() {
 		if !fits.MatchString(r.name) {
 			continue

@@ -11,8 +11,8 @@ import (
 )
 
 // settle is how long sessions are quiet before they are looked at: the guard
-// has parked them by then.
-const settle = 5 * time.Second
+// has parked them by then, and given back what they held before.
+const settle = 10 * time.Second
 
 // measureMemory says what an idle session costs the guard, each time in a fresh
 // process.
