@@ -150,13 +150,13 @@ func (s *session) tagged(r *response) error {
 	if err != nil {
 		return err
 	}
+	res := parseResult(seg.Text[len(r.Tag)+1:])
+	if res.word == "" { // the command is in flight still, and is answered with the others
+		return fmt.Errorf("%w: a command ended with %q", wire.ErrNonsense, clean(string(r.Word), 20))
+	}
 	c := s.flight.end(r.Tag)
 	if c == nil {
 		return fmt.Errorf("%w: an answer to a command that was not sent", wire.ErrNonsense)
-	}
-	res := parseResult(seg.Text[len(r.Tag)+1:])
-	if res.word == "" {
-		return fmt.Errorf("%w: a command ended with %q", wire.ErrNonsense, clean(string(r.Word), 20))
 	}
 	if looks[c.name] {
 		s.fetched.looked()
