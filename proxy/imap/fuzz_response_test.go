@@ -190,7 +190,7 @@ var fuzzResponses = []string{
 	"* 1 EXPUNGE\r\n* 4 FETCH (UID 50 FLAGS ())\r\n* 9 EXISTS\r\ng2 OK [COPYUID 1 2 3] x\r\ng1 BAD [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] x\r\n",
 	"* CAPABILITY IMAP4rev1 CONDSTORE NOTIFY\r\n* ENABLED CONDSTORE\r\n* ESEARCH (TAG \"g1\") UID ALL 1:3\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen)] x\r\n* OK [HIGHESTMODSEQ 7] x\r\n* VANISHED 20,30:40\r\n",
 	"* 2 FETCH (FLAGS (\\Seen) UID 20)\r\n* 1 FETCH (BODY[] {90}\r\nab", "* 1 FETCH (BODY[] {1}\r\na FLAGS ()\r\n* 1 FETCH (X {2}\r\nab",
-	"* MYRIGHTS INBOX lr\r\n* LIST () \"/\" {5}\r\nINBOX\r\n* BYE bye\r\n", "+ go on\r\n", "g1 OK a\r\ng1 OK b\r\n", "g7 OK\r\n", "* 2 FETCH (FLAGS\r\n* 2 FETCH (FLAGS (\\Deleted) {3}\r\nabc\r\n", "* 0 FETCH (UID 0 RFC822.SIZE 99999999999999999999 FLAGS (\\DELETED \\deleted))\n",
+	"* MYRIGHTS INBOX lr\r\n* LIST () \"/\" {5}\r\nINBOX\r\n* BYE bye\r\n", "+ go on\r\n", "g1 DONE x\r\n", "g2 BYE x\r\n", "g1 OK a\r\ng1 OK b\r\n", "g7 OK\r\n", "* 2 FETCH (FLAGS\r\n* 2 FETCH (FLAGS (\\Deleted) {3}\r\nabc\r\n", "* 0 FETCH (UID 0 RFC822.SIZE 99999999999999999999 FLAGS (\\DELETED \\deleted))\n",
 	"\r\n", " x\r\n", "* \r\n", "* 4294967296 EXISTS\r\n* 99 EXPUNGE\r\n* 0 EXPUNGE\r\n", "* 5 FETCH (MODSEQ (3) FLAGS (\\Deleted))\r\n* 5 FETCH (MODSEQ (3))\r\n* 5 FETCH (BODY[]<0> \"abc\" UID 50)\r\n", "* OK [x\r\n* NO ]\r\n* BAD [REFERRAL imap://x/] go\r\n",
 	"* ESEARCH (TAG \"g1\" {2}\r\nab\r\n", "* SEARCH " + strings.Repeat("1 ", 3000) + "\r\n", "* 1 FETCH (ENVELOPE (" + strings.Repeat("NIL ", 2000) + "{2}\r\nab) FLAGS (\\Deleted))\r\n",
 }
