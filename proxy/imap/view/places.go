@@ -104,10 +104,9 @@ func (p *places) add(more []Place) {
 	p.split = len(p.list)
 }
 
-// settled writes the lag down, and returns the list.
+// settled writes the lag down for all, and returns the list.
 func (p *places) settled() []Place {
 	p.moveSplit(len(p.list))
-	p.lag = 0
 	return p.list
 }
 
@@ -154,6 +153,5 @@ func (p *places) without(gone []span) (places, bool) {
 		}
 		left.list = append(left.list, q)
 	}
-	left.split = len(left.list)
 	return left, true
 }

@@ -28,7 +28,7 @@ func TestModel(t *testing.T) {
 func TestModelLong(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for round := range uint64(100) {
+	for round := range uint64(40) {
 		m := newModel(t, rand.New(rand.NewPCG(seed, round)).IntN)
 		for range 500 {
 			m.step()

@@ -202,8 +202,47 @@ func TestLearn(t *testing.T) {
 			}
 		})
 	}
+	v := open(t, 6, 2, 5, 6)
+	hide(t, v, 4)
+	if p := v.Last(); p != learned {
+		t.Errorf("the last is pending, and is %v", p)
+	}
+	if err := v.Learn(Place{Seq: 4, UID: 41}); !errors.Is(err, ErrOutOfStep) {
+		t.Errorf("learned another UID of a pending message: %v", err)
+	}
 	if err := open(t, 6, 2, 5, 6).Learn(Place{Seq: 4, UID: 50}); !errors.Is(err, ErrOutOfStep) {
 		t.Errorf("learned the UID of another message: %v", err)
+	}
+}
+
+// What was learned is not taken for another message that comes to its number.
+func TestLearnedIsGone(t *testing.T) {
+	expunge := func(v *View) error { _, _, err := v.Expunged(2); return err }
+	vanish := func(v *View) error { _, err := v.Vanished(imap.UIDSetNum(20)); return err }
+	shrink := func(v *View) error { _, _, err := v.Exists(1); return err }
+	for _, test := range []struct {
+		name   string
+		hidden []UpstreamSeq
+		gone   func(*View) error
+	}{
+		{"EXPUNGE", nil, expunge}, {"VANISHED", nil, vanish}, {"EXISTS", nil, shrink},
+		{"EXPUNGE in a view", []UpstreamSeq{1}, expunge}, {"VANISHED in a view", []UpstreamSeq{1}, vanish},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := open(t, 2, test.hidden...)
+			if err := v.Learn(Place{Seq: 2, UID: 20}); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.gone(v); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := v.Exists(2); err != nil {
+				t.Fatal(err)
+			}
+			if p := v.Last(); p != (Place{Seq: 2}) {
+				t.Errorf("the last is %v", p)
+			}
+		})
 	}
 }
 

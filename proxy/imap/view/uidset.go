@@ -102,7 +102,7 @@ func (v *View) Last() Place {
 // the last is forgotten. One that cannot be right is not kept, and the error is
 // [ErrOutOfStep].
 func (v *View) Learn(last Place) error {
-	if v.hidden.has(last.Seq) || last.Seq != v.Last().Seq {
+	if last.Seq != v.Last().Seq {
 		return nil
 	}
 	if !v.hidden.fits(last) || !v.pending.fits(last) {
@@ -112,15 +112,15 @@ func (v *View) Learn(last Place) error {
 	return nil
 }
 
-// bounds are the lowest and the highest UID that a message can have which is not
-// hidden, given the hidden ones around it.
+// bounds are the lowest and the highest UID that the last message of the view can
+// have: those behind it are hidden, and between it and the last hidden one before
+// it each message has a UID.
 func (v *View) bounds(seq UpstreamSeq) (lowest, highest imap.UID) {
 	i, _ := v.hidden.find(seq)
 	before := v.hidden.before(i)
 	lowest, highest = before.UID+imap.UID(seq-before.Seq), star-1
 	if i < v.hidden.len() {
-		behind := v.hidden.at(i)
-		highest = behind.UID - imap.UID(behind.Seq-seq)
+		highest = v.hidden.uid(i) - 1
 	}
 	return lowest, highest
 }

@@ -57,7 +57,11 @@ func TestHidingHasTwoSteps(t *testing.T) {
 	if got := v.Report(); got != nil {
 		t.Errorf("reported again: %v", got)
 	}
-	if _, ok := v.ToClient(3); ok || v.Count() != 2 || v.Hidden().String() != "20:30,50" || !v.Hides(30) {
+	hide(t, v, 5, 4, 4, 2) // one of them is new
+	if got := v.Report(); !slices.Equal(got, []ClientSeq{2}) {
+		t.Errorf("named twice: reported %v", got)
+	}
+	if _, ok := v.ToClient(3); ok || v.Count() != 1 || v.Hidden().String() != "20:50" || !v.Hides(30) {
 		t.Errorf("reported: %d counted, hidden are %v", v.Count(), v.Hidden())
 	}
 }
@@ -146,6 +150,9 @@ func TestNothingHidden(t *testing.T) {
 	if tell, err := v.Vanished(uidSet); !slices.Equal(tell, uidSet) || err != nil || v.Count() != 0 {
 		t.Errorf("VANISHED: %v, %v, %d left", tell, err, v.Count())
 	}
+	if _, _, err := v.Expunged(1); err != nil || v.Count() != 0 {
+		t.Errorf("EXPUNGE in an empty folder: %v, %d left", err, v.Count())
+	}
 	if _, _, err := v.Expunged(0); !errors.Is(err, ErrOutOfStep) {
 		t.Errorf("EXPUNGE 0: %v", err)
 	}
@@ -161,12 +168,21 @@ func TestOutOfStep(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// The message before the other UIDs' end would have a number below 1.
+	high, err := Open(2, []Place{{1, 1<<32 - 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := high.Vanished(uids("1:2")); !errors.Is(err, ErrOutOfStep) {
+		t.Errorf("two vanish before the first: %v", err)
+	}
 	for name, do := range map[string]func(*View) error{
 		"EXISTS shrinks":           func(v *View) error { _, _, err := v.Exists(4); return err },
 		"EXPUNGE beyond":           func(v *View) error { _, _, err := v.Expunged(6); return err },
 		"EXPUNGE 0":                func(v *View) error { _, _, err := v.Expunged(0); return err },
 		"all and more vanish":      func(v *View) error { _, err := v.Vanished(uids("1:100")); return err },
 		"all vanish":               func(v *View) error { _, err := v.Vanished(uids("1:*")); return err },
+		"the last vanishes":        func(v *View) error { _, err := v.Vanished(uids("*")); return err },
 		"too many before a hidden": func(v *View) error { _, err := v.Vanished(uids("11:12")); return err },
 		"too many between":         func(v *View) error { _, err := v.Vanished(uids("31:32")); return err },
 		"hide in a hidden place":   func(v *View) error { return v.Hide(Place{2, 21}) },
