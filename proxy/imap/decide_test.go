@@ -257,3 +257,45 @@ func TestSortAndThread(t *testing.T) {
 		}
 	}
 }
+
+// What the server tells of another message while the guard looks at those that
+// are to be deleted is news, and no wish.
+func TestNewsAreNotDeleted(t *testing.T) {
+	w := newWorld(t)
+	for i, command := range []string{"EXPUNGE", "UID EXPUNGE 1", "CLOSE", "UID MOVE 1 Keep", "MOVE 1 Keep"} {
+		for j, news := range []string{
+			`* 3 FETCH (UID 3 FLAGS (\Seen))`, `* 3 FETCH (FLAGS (\Seen) UID 3)`, `* 1 FETCH (UID 1 FLAGS (\Seen))`,
+			`* 3 FETCH (UID 3 FLAGS () RFC822.SIZE 100 INTERNALDATE "01-Jan-2026 10:00:00 +0000")`,
+		} {
+			box := w.box(fmt.Sprintf("allow%d-%d@example.com", i, j), 100, 200, 300)
+			w.folder(t, box, "Keep")
+			c := w.enter(t, box, "alice")
+			c.ok(`STORE 1 +FLAGS.SILENT (\Deleted)`)
+			at := "UID FETCH"
+			if strings.HasPrefix(command, "MOVE") {
+				at = "FETCH"
+			}
+			w.on(box, once(at, upstreamSays(news)))
+			others := c.ok(command)
+			news = strings.Replace(news, `1 FLAGS (\Seen)`, `1 FLAGS (\Seen \Deleted)`, 1) // as she sees it
+			if partial := !strings.Contains(news, "SIZE"); partial && command != "CLOSE" && !slices.Contains(others, news) {
+				t.Errorf("%s, %s: the client has not heard of it: %q", command, news, others)
+			}
+			w.gone(t, box, 3, 1)
+		}
+	}
+}
+
+// Messages that go while the guard looks where others stand.
+func TestExpungeWhileTheGuardLooks(t *testing.T) {
+	w := newWorld(t)
+	box := w.box("allow@example.com", 100, 200, 300, 400)
+	alice, bob := w.enter(t, box, "alice"), w.enter(t, box, "bob")
+	bob.ok(`STORE 1 +FLAGS.SILENT (\Deleted)`)
+	bob.ok("EXPUNGE")
+	alice.ok(`UID STORE 3 +FLAGS.SILENT (\Deleted)`) // within which the server tells of it
+	alice.shows(`1 (), 2 (\Deleted), 3 ()`)
+	alice.finds("SEARCH DELETED", "2")
+	alice.ok("EXPUNGE")
+	w.gone(t, box, 4, 1, 3)
+}

@@ -151,6 +151,8 @@ func TestMailboxBecomesShared(t *testing.T) {
 	alice.ok("EXPUNGE")
 	w.gone(t, box, 2, 1)
 	w.enter(t, box, "bob").logout()
+	alice.do(`STORE 1 +FLAGS.SILENT (\Deleted)`) // perhaps she is asked to try again
+	alice.do("EXPUNGE")
 	alice.say(`STORE 1 +FLAGS.SILENT (\Deleted)`, "NO [NOPERM]*")
 	alice.ok("EXPUNGE")
 	w.gone(t, box, 2, 1)

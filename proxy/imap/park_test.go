@@ -120,7 +120,7 @@ func TestAutologout(t *testing.T) {
 	for name, quiet := range map[string]time.Duration{"parked": 30 * time.Millisecond, "not parked": 200 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(s *setup) { s.limits.Quiet, s.limits.Idle = quiet, 150*time.Millisecond })
+			w := newWorld(t, func(s *setup) { s.limits.Quiet, s.limits.Idle = quiet, time.Second })
 			box := w.box("allow@example.com", 100)
 			c, idling := w.enter(t, box, "alice"), w.enter(t, box, "alice")
 			tag := idling.idle()
