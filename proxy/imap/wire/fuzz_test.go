@@ -40,7 +40,7 @@ type plainPiece struct {
 
 var (
 	plainAnnouncement = regexp.MustCompile(`\{([0-9]+)\}\r\n$`)
-	plainStatus       = regexp.MustCompile(`(?i)^\* (OK|NO|BAD|BYE|PREAUTH)[ \r\n]`)
+	plainStatus       = regexp.MustCompile(`(?i)^\* (OK|NO|BAD|BYE|PREAUTH)( |\r?\n$)`)
 )
 
 // plainPieces cuts what a server said, up to what is not whole.
@@ -119,7 +119,7 @@ func FuzzFramer(f *testing.F) {
 var framerSeeds = []string{
 	"* OK ready {5}\r\n* 1 FETCH (FLAGS (\\Seen) BODY[] {5}\r\nab\r\nc UID 3)\r\ng1 OK done\r\n",
 	"* LIST () \"/\" {5}\r\nINBOX\r\n* LIST () NIL ~{0}\r\n\r\n+ go on {3}\r\n* bye\n* 1 FETCH (BODY[] {99999999999999999999}\r\n",
-	"* 1 FETCH (ENVELOPE (" + strings.Repeat("NIL ", 300) + "{3}\r\n{1} NIL))\r\n", "\n\r\n{}\r\n{1}\r\n* X {1}\r\n", "* X {1125899906842624}\r\nabc", strings.Repeat("x", 600),
+	"* 1 FETCH (ENVELOPE (" + strings.Repeat("NIL ", 300) + "{3}\r\n{1} NIL))\r\n", "\n\r\n{}\r\n{1}\r\n* X {1}\r\n", "* bye\rx {5}\r\nabcde\r\n", "* X {1125899906842624}\r\nabc", strings.Repeat("x", 600),
 }
 
 // readLiteral reads an announced literal, as far as it comes.
