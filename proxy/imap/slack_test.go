@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,17 +9,17 @@ import (
 
 func TestSlack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		times := 0
+		var times atomic.Int64
 		s := &slack{}
-		s.free = func() { times++; time.Sleep(time.Second) }
-		park := func(sessions, want int) {
+		s.free = func() { times.Add(1); time.Sleep(time.Second) }
+		park := func(sessions int, want int64) {
 			t.Helper()
 			for range sessions {
 				s.noteParked()
 			}
 			time.Sleep(slackPause + 2*time.Second)
-			if times != want {
-				t.Fatalf("memory was given back %d times, not %d", times, want)
+			if got := times.Load(); got != want {
+				t.Fatalf("memory was given back %d times, not %d", got, want)
 			}
 		}
 		park(slackSessions-1, 0)
