@@ -33,8 +33,8 @@ func (v *View) SetToUpstream(set imap.SeqSet) (imap.SeqSet, error) {
 }
 
 // SearchSetToUpstream is SetToUpstream for a set in a SEARCH, SORT or THREAD,
-// where a number that the client does not count names nothing [X: Dovecot
-// 2.3.19]. The result may be empty: then no message is named.
+// where a number that the client does not count names nothing, as Dovecot has
+// it. The result may be empty: then no message is named.
 func (v *View) SearchSetToUpstream(set imap.SeqSet) imap.SeqSet {
 	if v.hidden.len() == 0 {
 		return set

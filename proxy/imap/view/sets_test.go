@@ -44,7 +44,7 @@ func number(text string) uint32 {
 }
 
 // Sets of numbers, in a folder of seven without the second, the third and the
-// last. Some answers are Dovecot's to a folder of four.
+// last.
 func TestSeqSets(t *testing.T) {
 	v := open(t, 7, 2, 3, 7)
 	for _, test := range []struct {
