@@ -140,9 +140,9 @@ func TestPumpAllocatesNothing(t *testing.T) {
 		for _, f := range folders {
 			t.Run(r.name+"/"+f.name, func(t *testing.T) {
 				responses := bytes.Count([]byte(r.text), []byte("* "))
-				times, allowed := 1+1000/responses, 0.01
+				times, allowed := 1+1000/responses, 0.1 // the pools, which lose some under the race detector
 				if r.name == "literal" && f.name != "relayed" {
-					allowed++
+					allowed++ // the fingerprint
 				}
 				p := newPumped(r.text, f.make())
 				p.run(t, times)
