@@ -12,7 +12,7 @@ import (
 // what it can do.
 func scripted(t *testing.T, capabilities string, scripts ...proxytest.Script) *world {
 	t.Helper()
-	asked := proxytest.Script{"< * OK [CAPABILITY IMAP4rev1 " + capabilities + "] hello", "> l1 LOGOUT", "< * BYE bye", "< l1 OK bye", "eof"}
+	asked := proxytest.Script{"< * OK [CAPABILITY IMAP4rev1 " + capabilities + "] hello", "> l1 LOGOUT", "< * BYE bye", "close"}
 	for i, s := range scripts {
 		scripts[i] = append(proxytest.Script{"< * OK [CAPABILITY IMAP4rev1 " + capabilities + "] hello"}, s...)
 	}
