@@ -146,6 +146,7 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
+	f.mark(s, places, marked) // before anything else is asked: its answer may move them
 	there := make(map[message.UID]bool, len(places))
 	for _, p := range places {
 		there[message.UID(p.UID)] = true
@@ -159,14 +160,17 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	if len(gone)+len(stays) > 0 {
 		_ = f.guarded.Settle(ctx, gone, stays) // logged there; a later look settles the same
 	}
-	places = slices.DeleteFunc(places, func(p view.Place) bool {
-		_, isMarked := slices.BinarySearch(marked, message.UID(p.UID))
-		return !isMarked
-	})
+	return nil
+}
+
+// mark takes the places of the marked messages.
+func (f *folder) mark(s *session, places []view.Place, marked []message.UID) {
 	s.out.Lock()
 	defer s.out.Unlock()
-	f.marks.Add(places...)
-	return nil
+	f.marks.Add(slices.DeleteFunc(slices.Clone(places), func(p view.Place) bool {
+		_, isMarked := slices.BinarySearch(marked, message.UID(p.UID))
+		return !isMarked
+	})...)
 }
 
 // missing are those of the messages that are really not there: that a FETCH does
