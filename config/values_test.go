@@ -46,13 +46,16 @@ func TestEverything(t *testing.T) {
 			{member.POP3, "127.0.0.1:110", TLSNone},
 			{member.POP3, "[::1]:110", TLSNone},
 			{member.POP3, ":995", TLSImplicit},
+			{member.IMAP, ":143", TLSStart},
 		},
 		Certificates: []Certificate{{in("tls/good.pem"), in("tls/good.key")}},
 		Upstreams: []Upstream{
 			{
 				Name: "main", Domains: []string{"example.com", "*.example.com"}, AuthorizationIdentity: true,
-				POP3: &Endpoint{"10.0.0.7:110", TLSNone, "10.0.0.7"},
-				IMAP: &Endpoint{"Mail.Example.com:993", TLSImplicit, "mail.example.com"},
+				POP3:       &Endpoint{"10.0.0.7:110", TLSNone, "10.0.0.7"},
+				IMAP:       &Endpoint{"Mail.Example.com:993", TLSImplicit, "mail.example.com"},
+				Namespaces: []Namespace{{"shared/{user}/", "{user}@example.com"}},
+				FolderUses: map[string]string{"trash": "Papierkorb", "archive": "Archiv/2026"},
 			},
 			{
 				Name: "other", Domains: []string{"*"}, CAFile: in("tls/good.pem"),
@@ -83,7 +86,7 @@ func TestEverything(t *testing.T) {
 		Admin:    Admin{Socket: in("var/run/guard.sock")},
 		Limits: Limits{
 			POP3LockWait: 10 * time.Second, LoginTime: 2 * time.Minute, Handshake: 5 * time.Second,
-			Idle: 30 * time.Minute, Upstream: 90 * time.Second, Drain: time.Minute, Connections: 100,
+			Idle: 30 * time.Minute, IMAPIdle: 40 * time.Minute, Command: 2 * time.Minute, Answer: 6 * time.Minute, Upstream: 90 * time.Second, Drain: time.Minute, Connections: 100,
 		},
 		Log: Log{"debug", "text"},
 	}, cmpopts.IgnoreFields(Config{}, "Policy"), cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty())
