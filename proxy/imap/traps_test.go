@@ -28,7 +28,7 @@ func TestTraps(t *testing.T) {
 		{"in small letters", "imap4rev1 namespace logindisabled auth=scram-sha-1-plus", []string{"LOGINDISABLED", "-PLUS", "UIDPLUS"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u := trapUpstream(t, "< * OK [CAPABILITY "+c.capabilities+"] ready", "> l1 LOGOUT", "< * BYE", "< l1 OK", "eof")
+			u := trapUpstream(t, "< * OK [CAPABILITY "+c.capabilities+"] ready", "> l1 LOGOUT", "< * BYE", "close")
 			got, err := u.Traps(t.Context())
 			if err != nil || len(got) != len(c.want) {
 				t.Fatalf("got %q, %v; want %q", got, err, c.want)
