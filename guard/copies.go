@@ -81,6 +81,18 @@ func (c *copies) forget(mailbox member.Mailbox, key ledger.FolderKey, removed []
 	}
 }
 
+// forgetOwn forgets that messages are copies which the member made: they are
+// hidden from the member, and stand only for others.
+func (c *copies) forgetOwn(v Visitor, key ledger.FolderKey, hidden []message.UID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, uid := range hidden {
+		if from, known := c.sources[copyPlace{v.Mailbox, key, uid}]; known && from.member == v.Member {
+			c.made.Remove(from)
+		}
+	}
+}
+
 // forgetFolder forgets the copies in a folder and in those below it.
 func (c *copies) forgetFolder(mailbox member.Mailbox, name string) {
 	c.mu.Lock()

@@ -31,6 +31,7 @@ type Folder struct {
 	unsettled []message.UID
 	member    *openMember   // the member's sessions in this folder; nil: no marks are kept
 	shown     []message.UID // the marks that the session knows of; the guard's registry owns it
+	concealed []message.UID // what the session does not show, or is about to hide; the same
 
 	fetches []ledger.FolderFetch      // not on record yet
 	audit   []ledger.FolderDecision   // the same
@@ -38,14 +39,14 @@ type Folder struct {
 }
 
 // OpenFolder opens a folder. In Protect, where the ledger cannot be read, the
-// folder shows no marks and every deletion fails with ErrTemporary until it is
+// folder shows everything and no marks, and every deletion fails with ErrTemporary until it is
 // opened again; in observe mode it is not recorded. The only error is that ctx
 // has ended.
 //
-// changed is called when another session of this member has changed marks:
-// from another goroutine, with no lock held, maybe before OpenFolder returns
-// and maybe once more after Close. It must not block; Changes then says what
-// changed.
+// changed is called when another session of this member has changed marks or
+// hidden messages: from another goroutine, with no lock held, maybe before
+// OpenFolder returns and maybe once more after Close. It must not block;
+// Changes and Hides then say what changed.
 func (g *Guard) OpenFolder(ctx context.Context, v Visitor, stance Stance, o OpenedFolder, changed func()) (*Folder, error) {
 	f := &Folder{
 		guard: g, visitor: v, opened: o, since: g.Now(), watching: stance == Watch,
@@ -73,13 +74,12 @@ func (f *Folder) open(ctx context.Context, changed func()) error {
 		}
 		return err
 	}
-	return f.guard.folders.enter(ctx, f, changed, func() ([]message.UID, error) {
+	return f.guard.folders.enter(ctx, f, changed, func() (*ledger.Folder, error) {
 		known, err := f.guard.Ledger.OpenFolder(ctx, visit, f.key)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			f.unsettled = known.Unsettled
 		}
-		f.unsettled = known.Unsettled
-		return known.Marks, nil
+		return known, err
 	})
 }
 

@@ -49,12 +49,14 @@ func (f *Folder) Save(ctx context.Context) error {
 	if len(f.fetches)+len(f.audit) == 0 {
 		return nil
 	}
-	_, err := f.record(ctx, nil)
+	_, err := f.record(ctx, nil, nil)
 	return err
 }
 
 // Commit puts deletions on record, all in one transaction: the allowed ones are
-// claimed, the refused and accepted ones lose their mark. Only when Commit has
+// claimed, the deferred ones are hidden from the member, and these, the refused
+// and the accepted ones lose their mark. Only when Commit has returned nil may
+// the client be told that what Deferred names is gone. Only when Commit has
 // returned nil may anything be removed upstream, and only the messages that it
 // names, in ascending order; what is allowed and not named is being removed by
 // another session, or was pinned. The removal must be over, or never begin,
@@ -72,10 +74,11 @@ func (f *Folder) Commit(ctx context.Context, rulings []FolderRuling) (remove []m
 	if f.member == nil && !f.watching {
 		return nil, fmt.Errorf("%w: %w", ErrTemporary, errNotOpen)
 	}
-	remove, err = f.record(ctx, rulings)
+	remove, err = f.record(ctx, rulings, nil)
 	switch {
 	case err == nil:
 		f.guard.copies.forget(f.visitor.Mailbox, f.key, remove)
+		f.guard.copies.forgetOwn(f.visitor, f.key, deferred(rulings))
 		return remove, nil
 	case f.watching:
 		f.warn(err, "observed deletions not recorded")
@@ -85,9 +88,10 @@ func (f *Folder) Commit(ctx context.Context, rulings []FolderRuling) (remove []m
 	}
 }
 
-// record writes rulings, and what waits, to the ledger.
-func (f *Folder) record(ctx context.Context, rulings []FolderRuling) (claimed []message.UID, err error) {
-	r := ledger.FolderRecord{At: f.guard.Now(), Decisions: slices.Clone(f.audit), Fetches: f.fetches}
+// record writes rulings, the copies of deferred moves among them, and what
+// waits to the ledger.
+func (f *Folder) record(ctx context.Context, rulings []FolderRuling, copies []ledger.FolderCopy) (claimed []message.UID, err error) {
+	r := ledger.FolderRecord{At: f.guard.Now(), Decisions: slices.Clone(f.audit), Fetches: f.fetches, Copies: copies}
 	for _, ruling := range rulings {
 		if ruling.stays() { // on record since Decide
 			r.Unmark = append(r.Unmark, ruling.Seen.UID)
@@ -102,7 +106,10 @@ func (f *Folder) record(ctx context.Context, rulings []FolderRuling) (claimed []
 	if f.member == nil {
 		err = write()
 	} else {
-		err = f.guard.folders.write(ctx, f, r.Unmark, write)
+		hide := deferred(rulings)
+		err = f.guard.folders.write(ctx, f, func() (change, error) {
+			return change{remove: slices.Concat(r.Unmark, hide), hide: hide}, write()
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -117,7 +124,8 @@ func (f *Folder) record(ctx context.Context, rulings []FolderRuling) (claimed []
 
 // Settle says of messages that were claimed, or marked, whether they are there:
 // of those that Commit named once the upstream has answered, and at SELECT of
-// those that Unsettled and Marks name. Marks on what is gone end. What is there
+// those that Unsettled, Marks and Hidden name. Marks on what is gone end, and it
+// is hidden no more. What is there
 // keeps its mark and may be deleted again: at once if its removal was this
 // session's, and else once it cannot be under way any more. Of what is not
 // known, say nothing. If it fails, a later look settles the same.

@@ -21,13 +21,18 @@ type Deletion struct {
 type FolderRuling struct {
 	Seen     message.Seen
 	Decision policy.Decision
-	Outcome  policy.Outcome // Allowed, Refused, Accepted; Observed in observe mode
+	Outcome  policy.Outcome // Allowed, Refused, Deferred, Accepted; Observed in observe mode
 	Facts    *policy.Facts
 }
 
-// deferredOverIMAP is what becomes of a deferral over IMAP as long as a folder
-// has no views: a message that stays in sight was not deleted.
-const deferredOverIMAP = policy.Refused
+// deferredOverIMAP is what becomes of a deferral over IMAP. Where sessions have
+// no views a message would stay in sight: then it was not deleted.
+func (g *Guard) deferredOverIMAP() policy.Outcome {
+	if g.IMAPViews {
+		return policy.Deferred
+	}
+	return policy.Refused
+}
 
 // Preview says what would become of deletions, for a client that only marks.
 // Nothing of it is recorded. The error wraps ErrTemporary; the mark must then
@@ -75,10 +80,10 @@ func (r FolderRuling) stays() bool {
 	return r.Outcome == policy.Refused || r.Outcome == policy.Accepted
 }
 
-// recordable makes sure that what is allowed could be recorded now.
+// recordable makes sure that what is allowed or deferred could be recorded now.
 func (f *Folder) recordable(ctx context.Context, rulings []FolderRuling) error {
 	for _, r := range rulings {
-		if r.Outcome == policy.Allowed {
+		if r.Outcome == policy.Allowed || r.Outcome == policy.Deferred {
 			return f.guard.Ledger.Writable(ctx)
 		}
 	}
@@ -174,6 +179,6 @@ func (f *Folder) outcome(d policy.Decision, facts *policy.Facts) policy.Outcome 
 	case f.visitor.Member.Anonymous() && d.Anonymous == policy.AnonymousAccept:
 		return policy.Accepted
 	default:
-		return deferredOverIMAP
+		return f.guard.deferredOverIMAP()
 	}
 }

@@ -23,6 +23,7 @@ type FolderKey struct {
 type Folder struct {
 	Marks     []message.UID // this member's own \Deleted, in ascending order
 	Unsettled []message.UID // claimed, and nobody knows yet whether they are gone; in ascending order
+	Hidden    []message.UID // deleted by this member, and not known to be gone; in ascending order
 }
 
 // OpenFolder reads what is known of a folder. It writes nothing and waits for
@@ -36,6 +37,9 @@ func (l *Ledger) OpenFolder(ctx context.Context, v Visit, key FolderKey) (*Folde
 		}
 		if f.Marks, err = uids(ctx, q, `SELECT uid FROM marks
 			WHERE member_id = ? AND folder = ? AND uid_validity = ? ORDER BY uid`, w.member, key.Name, key.UIDValidity); err != nil {
+			return err
+		}
+		if f.Hidden, err = hiddenUIDs(ctx, q, v, w, key); err != nil {
 			return err
 		}
 		// The signs make SQLite take the index of what is unsettled, which is

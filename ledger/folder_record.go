@@ -17,7 +17,8 @@ type FolderRecord struct {
 	At        time.Time
 	Decisions []FolderDecision
 	Fetches   []FolderFetch
-	Unmark    []message.UID // the member's marks that end here
+	Unmark    []message.UID // the member's marks that end here; those of what is deferred end too
+	Copies    []FolderCopy  // that deferred moves among the decisions made
 }
 
 // FolderDecision is one deletion with its verdict, facts and outcome.
@@ -58,12 +59,22 @@ func (l *Ledger) RecordFolder(ctx context.Context, v Visit, key FolderKey, r Fol
 		if err = errors.Join(err, f.tx.close()); err != nil {
 			return err
 		}
-		return unmark(ctx, tx, w, key, r.Unmark)
+		return unmark(ctx, tx, w, key, append(r.deferred(), r.Unmark...))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// deferred are the messages that the client is told are gone.
+func (r FolderRecord) deferred() (list []message.UID) {
+	for _, d := range r.Decisions {
+		if d.Outcome == policy.Deferred {
+			list = append(list, d.Seen.UID)
+		}
+	}
+	return list
 }
 
 // folderRecorder writes one FolderRecord. It lives for one transaction.
@@ -90,7 +101,7 @@ func (f *folderRecorder) write(ctx context.Context, r FolderRecord) (claimed []m
 			claimed = append(claimed, d.Seen.UID)
 		}
 	}
-	return claimed, nil
+	return claimed, f.recordCopies(ctx, r.Copies)
 }
 
 // row returns the row of a message, which it makes or completes, and since when
@@ -142,7 +153,7 @@ func (f *folderRecorder) decision(ctx context.Context, d FolderDecision) (bool, 
 	case policy.Allowed:
 		return claimed, recordDeletion(ctx, f.tx, f.visit, f.visitor, on, f.at)
 	case policy.Deferred:
-		return false, recordDeferral(ctx, f.tx, f.visit, f.visitor, on, f.at)
+		return false, recordHiding(ctx, f.tx, f.visit, f.visitor, on, d.Seen, f.at)
 	default:
 		return claimed, nil
 	}
@@ -181,4 +192,4 @@ func reappear(ctx context.Context, tx execer, id message.ID) error {
 // that the claimed removal did not happen. The client was never told that the
 // message is gone, and still sees it: so the member has not deleted it, by
 // whatever asks who has.
-const notCarriedOut = "protocol = 'imap' AND verdict = 'allow'"
+const notCarriedOut = "protocol = 'imap' AND hides = 0"

@@ -38,6 +38,10 @@ func (l *Ledger) RenameFolder(ctx context.Context, mailbox member.Mailbox, from,
 			WHERE mailbox_id = ? AND uid IS NOT NULL AND `+isBelow, name...); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `UPDATE moved_copies SET folder = ? || substr(folder, length(?) + 1)
+			WHERE mailbox_id = ? AND `+isBelow, name...); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE marks SET folder = ? || substr(folder, length(?) + 1)
 			WHERE member_id IN (SELECT id FROM members WHERE mailbox_id = ?) AND `+isBelow, name...)
 		return err
@@ -48,6 +52,13 @@ func (l *Ledger) RenameFolder(ctx context.Context, mailbox member.Mailbox, from,
 // folder. The rows stay for the audit; they name no message any more.
 func clearName(ctx context.Context, tx *sql.Tx, mailbox int64, from, to string, at time.Time) error {
 	names := append([]any{mailbox}, append(below(to), below(from)...)...)
+	const cleared = "mailbox_id = ? AND " + isBelow + " AND NOT " + isBelow
+	if _, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE "+cleared, names...); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE message_id IN (SELECT id FROM messages WHERE uid IS NOT NULL AND "+cleared+")", names...); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE messages SET uid = NULL, gone_at = coalesce(gone_at, ?), gone_how = coalesce(gone_how, claimed_how, '`+goneBypass+`')
 		WHERE mailbox_id = ? AND uid IS NOT NULL AND `+isBelow+" AND NOT "+isBelow, append([]any{millis(at)}, names...)...); err != nil {
 		return err

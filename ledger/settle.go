@@ -23,7 +23,7 @@ type Settlement struct {
 // SettleFolder puts on record whether removals were carried out.
 //
 // What is gone went as it was claimed, or past the guard. Everybody's marks on
-// it end.
+// it end, and it is hidden from nobody any more.
 //
 // The claim of what is there is withdrawn: of the settling session's own ones
 // at once, of others' once no session can be carrying them out any more. A
@@ -63,9 +63,22 @@ func settleGone(ctx context.Context, tx *sql.Tx, in []any, s Settlement) error {
 		WHERE gone_at IS NULL AND `+inFolder, append([]any{millis(s.At)}, where...)...); err != nil {
 		return err
 	}
+	if err := forgetCopies(ctx, tx, where); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE member_id IN
 			(SELECT id FROM members WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = ?))
 		AND folder = ? AND uid_validity = ? AND uid IN (SELECT value FROM json_each(?))`, where...)
+	return err
+}
+
+// forgetCopies forgets the copies among messages that are gone, and those of
+// them. Nobody can be given the one, or get the other back.
+func forgetCopies(ctx context.Context, tx *sql.Tx, where []any) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE "+inFolder, where...); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE message_id IN (SELECT id FROM messages WHERE "+inFolder+")", where...)
 	return err
 }
 
