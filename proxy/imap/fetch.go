@@ -121,7 +121,8 @@ type fetching struct {
 	edits [maxEdits]edit
 	n     int
 
-	stripped int  // items taken out
+	total    int  // items so far, in all segments
+	stripped int  // those that are taken out
 	empty    bool // every item is taken out
 
 	got  gotten // what the client gets of the message
@@ -131,13 +132,13 @@ type fetching struct {
 // scan goes through the items of a segment.
 func (f *fetching) scan(seg wire.Segment) {
 	f.n, f.body, f.empty = 0, noBody, false
-	for items := 0; !f.broken; items++ {
+	for ; !f.broken; f.total++ {
 		item, ok, err := f.items.Next(seg.Text, seg.Literal >= 0)
 		if err != nil {
 			f.broken = true
 		}
 		if !ok || err != nil {
-			f.empty = items > 0 && f.stripped == items
+			f.empty = f.total > 0 && f.stripped == f.total
 			return
 		}
 		f.item(seg, item)
