@@ -18,7 +18,7 @@ import (
 func (f *fixture) dump() string {
 	f.tb.Helper()
 	var all strings.Builder
-	for _, table := range []string{"mailboxes", "members", "uses", "messages", "fetches", "deletions", "decisions", "marks"} {
+	for _, table := range []string{"mailboxes", "members", "uses", "messages", "fetches", "deletions", "decisions", "marks", "moved_copies"} {
 		err := f.reading(func(q querier) error {
 			return each(f.tb.Context(), q, func(rows *sql.Rows) error {
 				columns, err := rows.Columns()
@@ -51,7 +51,8 @@ func TestAFaultAnywhere(t *testing.T) {
 		v := f.visitIMAP("dave")
 		r := FolderRecord{
 			At: v.At, Unmark: []message.UID{7}, Fetches: []FolderFetch{{UID: 8, At: v.At, Fingerprint: fingerprint(8)}},
-			Decisions: append(folderDecisions(policy.Allowed, 5, 6), folderDecisions(policy.Refused, 7)...),
+			Decisions: slices.Concat(folderDecisions(policy.Allowed, 5, 6), folderDecisions(policy.Refused, 7), moves(policy.Deferred, 10, 9)),
+			Copies:    []FolderCopy{{Original: 10, Folder: "Trash", Placed: Placed{3, 1}}},
 		}
 		claimed, err := f.RecordFolder(f.tb.Context(), v, inbox, r)
 		if err != nil && claimed != nil {
@@ -64,19 +65,27 @@ func TestAFaultAnywhere(t *testing.T) {
 		faults string // table and event, where the call writes
 		call   func(f *fixture) error
 	}{
-		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, marks DELETE", record},
+		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, moved_copies INSERT, marks DELETE", record},
+		{"UndoMoves", "uses INSERT, messages INSERT, messages UPDATE, decisions INSERT, deletions INSERT, deletions DELETE, marks DELETE", func(f *fixture) error {
+			v := f.visitIMAP("alice")
+			back, err := f.UndoMoves(f.tb.Context(), v, trash, Undo{At: v.At, Copies: moves(policy.Deferred, 51), To: inbox})
+			if (err == nil) != (len(back) == 1) {
+				f.tb.Errorf("back %v, %v", back, err)
+			}
+			return err
+		}},
 		{"Mark", "uses INSERT, marks INSERT, marks DELETE", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), inbox, []message.UID{10}, []message.UID{7})
 		}},
 		{"Mark in a new folder", "marks INSERT, marks DELETE", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
 		}},
-		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE", func(f *fixture) error {
+		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE, moved_copies DELETE", func(f *fixture) error {
 			return f.SettleFolder(f.tb.Context(), box, inbox, Settlement{
 				At: f.clock.pass(claimLasts + time.Minute), Gone: []message.UID{7}, There: []message.UID{9},
 			})
 		}},
-		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE", func(f *fixture) error {
+		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE", func(f *fixture) error {
 			return f.RenameFolder(f.tb.Context(), box, "a", "b")
 		}},
 		{"Audit", "uses INSERT, decisions INSERT", func(f *fixture) error {
@@ -95,6 +104,14 @@ func TestAFaultAnywhere(t *testing.T) {
 					f.mark("dave", inbox, []message.UID{7}, nil)
 				}
 				f.recordIn("bob", FolderKey{"a", 7}, FolderRecord{Decisions: folderDecisions(policy.Refused, 1)})
+				f.moveToTrash("alice", 12, 51)
+				f.mark("alice", trash, []message.UID{51}, nil)
+				for i, name := range []string{"INBOX", "a", "b"} { // copies in these folders
+					f.recordIn("alice", FolderKey{"elsewhere", 7}, FolderRecord{
+						Decisions: moves(policy.Deferred, message.UID(i+1)),
+						Copies:    []FolderCopy{{Original: message.UID(i + 1), Folder: name, Placed: Placed{7, 7}}},
+					})
+				}
 				table, event, _ := strings.Cut(fault, " ")
 				f.exec(fmt.Sprintf("CREATE TRIGGER fault BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, 'fault'); END", event, table))
 				before := f.dump()
