@@ -18,6 +18,8 @@ import (
 // it, and their sessions. Guard and ledger are held against it.
 type folderModel struct {
 	*rapid.T
+	modelViews
+
 	s        *scene
 	there    map[message.UID]bool
 	okay     map[message.UID]bool // policy lets it go
@@ -40,13 +42,15 @@ type modelFolder struct {
 	who    member.Name
 	shown  map[message.UID]bool // as marked
 	remove []message.UID        // it may still send the removal of these
+	gone   map[message.UID]bool // it was told so
 }
 
 const uidsOfModel = 6
 
 func newFolderModel(s *scene) *folderModel {
 	m := &folderModel{
-		s: s, there: make(map[message.UID]bool), okay: make(map[message.UID]bool), pinned: make(map[message.UID]bool),
+		modelViews: newModelViews(s.IMAPViews),
+		s:          s, there: make(map[message.UID]bool), okay: make(map[message.UID]bool), pinned: make(map[message.UID]bool),
 		claims: make(map[message.UID]modelClaim), removed: make(map[message.UID]bool),
 		marks: map[member.Name]map[message.UID]bool{"alice": {}, "bob": {}, "": {}},
 	}
@@ -97,7 +101,7 @@ func (m *folderModel) enter(who member.Name) *modelFolder {
 	if err != nil {
 		m.T.Fatal(err)
 	}
-	s := &modelFolder{Folder: f, who: who, shown: maps.Clone(m.marks[who])}
+	s := &modelFolder{Folder: f, who: who, shown: maps.Clone(m.marks[who]), gone: maps.Clone(m.hidden[who])}
 	m.sessions = append(m.sessions, s)
 	want := slices.Sorted(maps.Keys(m.claims))
 	if got := f.Unsettled(); !slices.Equal(got, want) {
@@ -110,7 +114,7 @@ func (m *folderModel) enter(who member.Name) *modelFolder {
 func (m *folderModel) look() { m.settleAll(m.session()) }
 
 func (m *folderModel) settleAll(s *modelFolder) {
-	gone, there := m.divide(slices.Concat(s.Unsettled(), s.Marks()))
+	gone, there := m.divide(slices.Concat(s.Unsettled(), s.Marks(), s.Hidden()))
 	m.settle(s, gone, there)
 }
 
@@ -120,8 +124,10 @@ func (m *folderModel) settle(s *modelFolder, gone, there []message.UID) {
 	}
 	for _, uid := range gone {
 		delete(m.claims, uid)
-		for _, marks := range m.marks {
+		m.settled[uid] = true
+		for who, marks := range m.marks {
 			delete(marks, uid)
+			delete(m.hidden[who], uid)
 		}
 	}
 	for _, uid := range there {
@@ -181,6 +187,8 @@ func (m *folderModel) expunge() {
 		seen = append(seen, message.Seen{UID: uid, Flags: flags})
 		c, claimed := m.claims[uid]
 		switch {
+		case m.on && !m.okay[uid] && !m.pinned[uid]:
+			m.hide(s, uid, false)
 		case !m.okay[uid] || m.pinned[uid]:
 			delete(m.marks[s.who], uid)
 			delete(s.shown, uid)
@@ -251,6 +259,7 @@ func (m *folderModel) check() {
 		}
 		if rapid.Bool().Draw(m.T, "told") {
 			m.tell(s)
+			m.tellHidden(s)
 		}
 	}
 }
@@ -283,11 +292,11 @@ func (m *folderModel) end() {
 		m.T.Fatalf("still unsettled: %v", again.Unsettled())
 	}
 	m.sessions[0].Close()
+	m.endHidden()
 	mailbox := fmt.Sprintf("m.mailbox_id = (SELECT id FROM mailboxes WHERE name = '%s')", m.s.box)
 	for what, query := range map[string]string{
-		"held": "SELECT count(*) FROM messages m WHERE held_since IS NOT NULL AND " + mailbox,
 		"deleted and there": `SELECT count(*) FROM messages m JOIN deletions d ON d.message_id = m.id
-			WHERE m.gone_how IS NOT 'allowed' AND ` + mailbox,
+			WHERE m.gone_how IS NOT 'allowed' AND d.hides = 0 AND ` + mailbox,
 		"gone and not deleted": `SELECT count(*) FROM messages m WHERE m.gone_how = 'allowed'
 			AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.message_id = m.id) AND ` + mailbox,
 	} {
@@ -302,8 +311,10 @@ func (m *folderModel) end() {
 	}
 }
 
-func TestFoldersAgainstAModel(t *testing.T) {
-	s := newScene(t, ifOkay()...)
+func TestFoldersAgainstAModel(t *testing.T) { runFolderModel(t, newScene(t, ifOkay()...)) }
+
+func runFolderModel(t *testing.T, s *scene) {
+	t.Helper()
 	boxes := 0
 	rapid.Check(t, func(t *rapid.T) {
 		boxes++
@@ -316,7 +327,8 @@ func TestFoldersAgainstAModel(t *testing.T) {
 			"open": do((*folderModel).open), "look": do((*folderModel).look), "leave": do((*folderModel).leave),
 			"mark": do((*folderModel).mark), "mark more": do((*folderModel).mark), "expunge": do((*folderModel).expunge),
 			"carry out": do((*folderModel).carryOut), "vanish": do((*folderModel).vanish), "pin": do((*folderModel).pin),
-			"pass": do((*folderModel).pass), "": do((*folderModel).check),
+			"pass": do((*folderModel).pass), "move away": do((*folderModel).moveAway), "move back": do((*folderModel).moveBack),
+			"": do((*folderModel).check),
 		})
 		m.T = t
 		m.end()
