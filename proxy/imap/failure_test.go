@@ -109,7 +109,7 @@ func (w *world) misbehave(t *testing.T, box, at string, a upstream.Action) {
 		}
 	}
 	c.drop()
-	if took := time.Since(started); took > 8*time.Second {
+	if took := time.Since(started); took > 30*time.Second { // not a measurement: it would have hung
 		t.Errorf("it took %v", took)
 	}
 	w.on(box, nil)
