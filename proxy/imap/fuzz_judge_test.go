@@ -15,15 +15,16 @@ import (
 	"mailguard/proxy/imap/command"
 )
 
-// judgeUpstream compares what the upstream got with what was decided.
+// judgeUpstream compares what the upstream got with what was decided. There may
+// be a connection besides the session's, which asked for capabilities only.
 func (p *played) judgeUpstream(t *testing.T) {
+	perDecision := make(map[int][]sent)
 	for _, link := range p.links {
 		all, err := newTapReader(link).commands()
 		if err != nil {
 			t.Errorf("the upstream got what the guard's own parser does not read: %v", err)
 		}
 		last := uint64(0)
-		perDecision := make(map[int][]sent)
 		for _, c := range all {
 			if c.Tag[0] != tagPrefix { // the login
 				continue
@@ -43,10 +44,10 @@ func (p *played) judgeUpstream(t *testing.T) {
 			}
 			perDecision[i] = append(perDecision[i], c)
 		}
-		for i, d := range p.decisions {
-			if err := p.judge(d, perDecision[i]); err != nil {
-				t.Errorf("%s: %v", d.cmd, err)
-			}
+	}
+	for i, d := range p.decisions {
+		if err := p.judge(d, perDecision[i]); err != nil {
+			t.Errorf("%s: %v", d.cmd, err)
 		}
 	}
 }
