@@ -121,8 +121,7 @@ func (p *played) isPassed(d decision, c sent) bool {
 	want := d.cmd.Args
 	switch a := d.cmd.Args.(type) {
 	case command.ID:
-		a.Pairs = slices.DeleteFunc(slices.Clone(a.Pairs), func(p command.IDPair) bool { return strings.HasPrefix(strings.ToLower(p.Key), "x-") })
-		return sameArgs(a, c.Args)
+		return sameArgs(withoutX(a), c.Args)
 	case command.Enable:
 		return isSubset(c.Args.(command.Enable).Capabilities, a.Capabilities)
 	case command.Append:
@@ -179,6 +178,12 @@ func ownKey(k command.SearchKey, marks imap.UIDSet) command.SearchKey {
 	})
 }
 
+// withoutX is an ID less what a client must not claim upstream.
+func withoutX(a command.ID) command.ID {
+	a.Pairs = slices.DeleteFunc(slices.Clone(a.Pairs), func(p command.IDPair) bool { return strings.HasPrefix(strings.ToLower(p.Key), "x-") })
+	return a
+}
+
 // isAppended compares an APPEND: the octets are the client's, and stand in what
 // it sent.
 func (p *played) isAppended(a command.Append, c sent) bool {
@@ -199,9 +204,12 @@ func (p *played) isAppended(a command.Append, c sent) bool {
 func (p *played) judgeRefused(d decision, c sent) error {
 	cmd := d.cmd
 	cmd.Tag = c.Tag
-	if a, ok := cmd.Args.(command.Append); ok {
+	switch a := cmd.Args.(type) {
+	case command.Append:
 		a.Message.Flags = withoutDeleted(a.Message.Flags)
 		cmd.Args = a
+	case command.ID:
+		cmd.Args = withoutX(a)
 	}
 	if want, err := rewritten(cmd); err == nil && bytes.HasPrefix(want, c.text) && !slices.Contains(neverPassed, c.Name) {
 		return nil

@@ -30,6 +30,8 @@ func fuzzSeeds() (all []fuzzSeed) {
 		add(fuzzInFolder|fuzzAllows|fuzzRefuses, make([]byte, 64), attack)
 		add(fuzzInFolder|fuzzPlain|fuzzOldMark|fuzzMarked, nil, attack)
 	}
+	// An upstream that refuses the literal which an ID becomes, less what is dropped.
+	add(fuzzLoggedIn|fuzzMarked|fuzzRefuses, []byte{48}, "1 ID (\"name\" \"Th.0\" \"x-\xe9d\" \"version\" \"153\xb5h\" \"192.0.2.9\")⏎")
 	for _, login := range fuzzLogins {
 		add(0, nil, login)
 		add(fuzzAllows|fuzzPlain|fuzzNoUIDPlus, []byte{3, 3, 3, 3}, login)
