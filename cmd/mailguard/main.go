@@ -22,10 +22,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := newRoot().ExecuteContext(ctx)
+	err := newRoot().ExecuteContext(untilSignal())
 	if err == nil {
 		return
 	}
@@ -34,12 +31,28 @@ func main() {
 		for _, p := range problems {
 			fmt.Fprintln(os.Stderr, p)
 		}
-		stop()
 		os.Exit(exitMistakes)
 	}
 	fmt.Fprintln(os.Stderr, "mailguard:", err)
-	stop()
 	os.Exit(exitFailure)
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends. The
+// second ends the process at once. Both are awaited here from the start on: to
+// give the second back to its default action once the first has come would
+// lose one that follows at once.
+func untilSignal() context.Context {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "mailguard: ended by a second signal")
+		os.Exit(exitFailure)
+	}()
+	return ctx
 }
 
 const defaultConfig = "/etc/mailguard/mailguard.yaml"
