@@ -114,14 +114,21 @@ func (s *session) handleEnable(ctx context.Context, cmd command.Command) error {
 		}
 		return s.reply(cmd.Tag + " OK Enabled")
 	}
-	utf8 := false
+	utf8, qresync := false, false
 	res, err := s.say(ctx, "ENABLE", command.Enable{Capabilities: wanted}, func(r *response) bool {
-		utf8 = utf8 || r.Is("ENABLED") && enablesUTF8(string(r.text()))
+		if r.Is("ENABLED") {
+			words := strings.ToUpper(string(r.text()))
+			utf8 = utf8 || enablesUTF8(words)
+			qresync = qresync || slices.Contains(strings.Fields(words), "QRESYNC")
+		}
 		return false // the client hears of it as well
 	})
 	if err != nil {
 		return err
 	}
+	s.out.Lock()
+	s.qresync = s.qresync || qresync
+	s.out.Unlock()
 	s.utf8 = s.utf8 || utf8
 	s.parser.SetUTF8(s.utf8)
 	return s.reply(cmd.Tag + " " + s.filterResult(res))

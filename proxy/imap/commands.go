@@ -166,7 +166,10 @@ func (s *session) run(ctx context.Context, tag, name string) error {
 	if err := s.hearNews(ctx, name); err != nil {
 		return err
 	}
-	cmd := command.Command{Tag: tag, Name: name, Args: args}
+	cmd, done, err := s.translate(ctx, command.Command{Tag: tag, Name: name, Args: args})
+	if done || err != nil {
+		return err
+	}
 	if row.handle == nil {
 		return s.passOn(ctx, cmd)
 	}

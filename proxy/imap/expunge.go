@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +95,9 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 	if err != nil {
 		return kept, err
 	}
+	if !s.upstreamHas("UIDPLUS") { // a plain EXPUNGE could take what others have marked
+		rulings = deferAllowed(rulings)
+	}
 	s.logVerdicts(rulings)
 	if err := s.settleVanished(ctx, marked, found); err != nil {
 		return kept, err
@@ -123,20 +125,36 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 // follows its record soon.
 const commitAtOnce = 1000
 
-// carryOut commits some deletions and removes what may go. It returns those
-// that stay, and are not marked any more.
+// carryOut commits some deletions, hides what was deferred and removes what may
+// go. It returns those that stay in sight, and are not marked any more.
 func (s *session) carryOut(ctx context.Context, rulings []guard.FolderRuling, kept *refusal) (stays []message.UID, err error) {
 	remove, err := s.folder.guarded.Commit(ctx, rulings)
 	if err != nil {
 		return nil, err
 	}
 	stays = staying(rulings, kept)
+	if err := s.hideFollowed(s.folder.guarded.Deferred(rulings)); err != nil {
+		return stays, err
+	}
 	still, err := s.remove(ctx, remove)
 	if len(still) == 0 {
 		return stays, err
 	}
 	kept.n += len(still) // allowed, and not possible for this login
 	return append(stays, still...), errors.Join(err, s.folder.guarded.Mark(ctx, nil, still))
+}
+
+// deferAllowed defers what was allowed, where the upstream cannot remove single
+// messages: the member does not see them any more, and they go when somebody can
+// remove them.
+func deferAllowed(rulings []guard.FolderRuling) []guard.FolderRuling {
+	rulings = slices.Clone(rulings)
+	for i := range rulings {
+		if rulings[i].Outcome == policy.Allowed {
+			rulings[i].Outcome = policy.Deferred
+		}
+	}
+	return rulings
 }
 
 // logVerdicts writes a line for each deletion that was decided.
@@ -184,9 +202,6 @@ func (s *session) settleVanished(ctx context.Context, marked []message.UID, foun
 func (s *session) remove(ctx context.Context, uids []message.UID) (still []message.UID, err error) {
 	if len(uids) == 0 {
 		return nil, nil
-	}
-	if !s.upstreamHas("UIDPLUS") { // a plain EXPUNGE could take what others have marked
-		return uids, s.folder.guarded.Settle(ctx, nil, uids)
 	}
 	begun := s.Now()
 	for _, chunk := range chunks(byUID(uids)) {
@@ -273,7 +288,11 @@ func (s *session) tellKept(found []seen, stays []message.UID) error {
 		flags[imap.UID(m.UID)] = m.Flags
 	}
 	for _, p := range s.folder.follow.Remove(wireUIDs(stays)...) {
-		line := "* " + strconv.FormatUint(uint64(p.Seq), 10) + " FETCH (FLAGS (" + strings.Join(flags[p.UID], " ") + "))"
+		n, sees := s.folder.view.ToClient(p.Seq)
+		if !sees {
+			continue
+		}
+		line := "* " + number(n) + " FETCH (FLAGS (" + strings.Join(flags[p.UID], " ") + "))"
 		if err := s.writeLine(line); err != nil {
 			return err
 		}

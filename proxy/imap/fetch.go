@@ -1,7 +1,9 @@
 package imap
 
 import (
+	"bytes"
 	"context"
+	"strconv"
 
 	"mailguard/proxy/imap/command"
 	"mailguard/proxy/imap/view"
@@ -16,11 +18,12 @@ func (s *session) handleFetch(ctx context.Context, cmd command.Command) error {
 	if s.guarding() && (args.Has(command.FetchModSeq) || args.ChangedSince != nil) {
 		return Reply{Word: "BAD", Text: "This folder has no modification sequences"} // RFC 7162, 3.1.2.2
 	}
-	c := &call{name: cmd.Name, asksUID: args.UID || args.Has(command.FetchUID), part: soughtPart(args)}
+	c := call{asksUID: args.UID || args.Has(command.FetchUID), part: soughtPart(args)}
 	if s.folder.tracks() && asksForText(args) && !c.asksUID {
 		args, c.addedUID = args.WithUID(), true
 	}
-	return s.forward(ctx, cmd.Tag, c, args)
+	cmd.Args = args
+	return s.passNamed(ctx, cmd, c)
 }
 
 // tracks reports whether what is fetched from the folder goes on record.
@@ -64,8 +67,9 @@ type edit struct {
 	text       []byte
 }
 
-// maxEdits is how many items of one segment are rewritten: FLAGS, UID, MODSEQ.
-const maxEdits = 4
+// maxEdits is how much of one segment is rewritten: the message's number, FLAGS,
+// UID, MODSEQ.
+const maxEdits = 5
 
 // fetchResponse passes a FETCH response on, with this member's mark in its
 // flags and without what only the guard asked for. Values are skipped, bodies
@@ -74,9 +78,14 @@ func (s *session) fetchResponse(r *response) error {
 	if _, err := s.whole(r); err != nil {
 		return err
 	}
+	n, sees := s.folder.view.ToClient(view.UpstreamSeq(r.Number))
+	if !sees {
+		return s.drop(r)
+	}
 	f := fetching{session: s, seq: view.UpstreamSeq(r.Number), stripUID: s.flight.stripUID()}
 	f.got.seq = f.seq
 	seg, at := r.seg, r.Rest
+	f.renumber(seg.Text, r.Number, n)
 	for {
 		f.items.Begin(at)
 		f.scan(seg)
@@ -97,7 +106,7 @@ func (s *session) fetchResponse(r *response) error {
 		if seg, err = s.nextPiece(); err != nil {
 			return err
 		}
-		at = 0
+		at, f.n = 0, 0
 	}
 }
 
@@ -131,7 +140,7 @@ type fetching struct {
 
 // scan goes through the items of a segment.
 func (f *fetching) scan(seg wire.Segment) {
-	f.n, f.body, f.empty = 0, noBody, false
+	f.body, f.empty = noBody, false
 	for ; !f.broken; f.total++ {
 		item, ok, err := f.items.Next(seg.Text, seg.Literal >= 0)
 		if err != nil {
@@ -178,6 +187,16 @@ func (f *fetching) flags(list []byte, item wire.Item) {
 	}
 	s.scratch = appendFlags(s.scratch[:0], list, marked)
 	f.change(item.Value, item.End, s.scratch)
+}
+
+// renumber puts the client's number in place of the upstream's.
+func (f *fetching) renumber(text []byte, upstream uint32, n view.ClientSeq) {
+	if uint32(n) == upstream {
+		return
+	}
+	const start = len("* ")
+	f.session.digits = strconv.AppendUint(f.session.digits[:0], uint64(n), 10)
+	f.change(start, start+bytes.IndexByte(text[start:], ' '), f.session.digits)
 }
 
 // strip takes an item out of the list, with one blank beside it: the one before

@@ -20,7 +20,9 @@ type folder struct {
 	stance      guard.Stance
 	uidValidity uint32
 	readOnly    bool
-	exists      uint32 // messages, as the upstream last said
+
+	view    view.View // what this member sees; all of it where the guard does not decide
+	opening *opening  // what SELECT has said in numbers; nil once the client knows them
 
 	guarded *guard.Folder // nil where policy can never touch it, or nothing is known of its mailbox
 	marks   view.Marks    // this member's own \Deleted
@@ -33,6 +35,15 @@ func (f *folder) protects() bool { return f != nil && f.stance == guard.Protect 
 
 // observes reports whether what is deleted in this folder is recorded.
 func (f *folder) observes() bool { return f != nil && f.stance == guard.Watch && f.guarded != nil }
+
+// newFolder is a folder of which the upstream has said nothing yet.
+func newFolder(t target, stance guard.Stance, readOnly bool) *folder {
+	f := &folder{target: t, stance: stance, readOnly: readOnly}
+	if stance == guard.Protect {
+		f.opening = &opening{}
+	}
+	return f
+}
 
 // guarding reports whether the guard decides in the selected folder.
 func (s *session) guarding() bool { return s.folder.protects() }
@@ -59,7 +70,7 @@ func (s *session) search(ctx context.Context, key command.SearchKey) (found []me
 	res, err := s.say(ctx, "UID SEARCH", command.Search{Key: command.AndKey(key)}, func(r *response) (mine bool) {
 		switch {
 		case r.Kind == wire.Data && r.Is("SEARCH"):
-			found = append(found, numbers(r.text())...)
+			found = append(found, searched(r.text())...)
 		case r.Kind == wire.Data && r.Is("ESEARCH"): // IMAP4rev2 has no other answer (RFC 9051, 6.4.4)
 			more, ok := expand(esearchAll(r.text()))
 			if !ok {
@@ -81,8 +92,8 @@ func (s *session) search(ctx context.Context, key command.SearchKey) (found []me
 	return found, err
 }
 
-// numbers are the UIDs of a SEARCH response.
-func numbers(text []byte) (uids []message.UID) {
+// searched are the UIDs of a SEARCH response.
+func searched(text []byte) (uids []message.UID) {
 	for word := range bytes.FieldsSeq(text) {
 		if u := parseUID(word); u != 0 {
 			uids = append(uids, u)

@@ -38,6 +38,9 @@ func (p *played) judgeUpstream(t *testing.T) {
 				t.Error(err)
 			}
 			i := slices.IndexFunc(p.decisions, func(d decision) bool { return d.first < number && number <= d.last })
+			if i < 0 && isLearning(c) {
+				continue
+			}
 			if i < 0 {
 				t.Errorf("%q was sent, and nobody decided it", c.text)
 				continue
@@ -56,11 +59,13 @@ func (p *played) judgeUpstream(t *testing.T) {
 // client's command. What is not here is passed on once, unchanged.
 var internal = map[string][]string{
 	"LOGIN": {}, "AUTHENTICATE": {}, "STARTTLS": {},
-	"SELECT": {"LIST", "UID FETCH", "NOOP"}, "EXAMINE": {"LIST", "UID FETCH", "NOOP"}, "LOGOUT": {"NOOP"},
+	"SELECT": {"LIST", "UID FETCH", "NOOP", "SEARCH", "UID SEARCH"}, "EXAMINE": {"LIST", "UID FETCH", "NOOP", "SEARCH", "UID SEARCH"}, "LOGOUT": {"NOOP"},
+	"STATUS": {"UID SEARCH"}, "LIST": {"UID SEARCH"},
+	"SEARCH": {"FETCH"}, "UID SEARCH": {"FETCH", "NOOP"}, "SORT": {"FETCH"}, "UID SORT": {"FETCH", "NOOP"}, "THREAD": {"FETCH"}, "UID THREAD": {"FETCH", "NOOP"},
 	"CLOSE":    {"UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "UNSELECT", "EXAMINE", "CLOSE", "NOOP"},
 	"UNSELECT": {"EXAMINE", "CLOSE", "NOOP"},
 	"EXPUNGE":  {"UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "NOOP"}, "UID EXPUNGE": {"FETCH", "UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "NOOP"},
-	"MOVE": {"FETCH", "UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "UID MOVE", "UID COPY"}, "UID MOVE": {"UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "UID MOVE", "UID COPY"},
+	"MOVE": {"FETCH", "UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "UID MOVE", "UID COPY", "STATUS"}, "UID MOVE": {"UID FETCH", "UID STORE", "UID EXPUNGE", "UID SEARCH", "UID MOVE", "UID COPY", "STATUS"},
 	"STORE": {"FETCH", "UID FETCH"}, "UID STORE": {"FETCH", "UID FETCH"},
 	"DELETE": {"LIST"}, "RENAME": {"LIST"}, "SETACL": {}, "DELETEACL": {}, "SETQUOTA": {},
 }
@@ -132,10 +137,49 @@ func (p *played) isPassed(d decision, c sent) bool {
 		return ok && len(got.Flags) == len(withoutDeleted(got.Flags)) && sameArgs(a, got)
 	case command.Fetch:
 		return sameArgs(a, c.Args) || sameArgs(a.WithUID(), c.Args)
+	case command.Status:
+		got, ok := c.Args.(command.Status)
+		return ok && got.Folder == a.Folder && sameItems(a.Items, got.Items)
+	case command.List:
+		got, ok := c.Args.(command.List)
+		if ok && a.Return != nil && got.Return != nil && sameItems(a.Return.Status, got.Return.Status) {
+			returns := *a.Return
+			returns.Status, a.Return = got.Return.Status, &returns
+		}
+		return ok && sameArgs(a, got)
 	case command.Search, command.Sort, command.Thread:
-		want = withKey(want, ownKey(searchOf(want).Key, d.marks))
+		key := ownKey(searchOf(want).Key, d.marks)
+		if len(d.hidden) > 0 {
+			return searchOf(c.Args).Return == nil == (searchOf(want).Return == nil) &&
+				sameArgs(command.Search{Key: placeless(command.AndKey(key, command.NotKey(command.UIDKey(d.hidden))))}, command.Search{Key: placeless(searchOf(c.Args).Key)})
+		}
+		want = withKey(want, key)
 	}
 	return sameArgs(want, c.Args)
+}
+
+// sameItems reports whether STATUS asks for the same, and perhaps UIDVALIDITY.
+func sameItems(want, got []command.StatusItem) bool {
+	return slices.Equal(want, got) || slices.Equal(append(slices.Clone(want), command.StatusUIDValidity), got)
+}
+
+// placeless is a key without the numbers of messages, which the view translates; a
+// number that names nothing finds nothing.
+func placeless(k command.SearchKey) command.SearchKey {
+	nothing := command.UIDKey(nil)
+	return k.Rewrite(func(k command.SearchKey) command.SearchKey {
+		if k.Op == command.OpSeq || k.Op == command.OpUID && k.Set.Dynamic() {
+			return nothing
+		}
+		return k
+	})
+}
+
+// isLearning reports whether a command asks which message is the last of the view:
+// the client's set of UIDs has a "*".
+func isLearning(c sent) bool {
+	a, ok := c.Args.(command.Fetch)
+	return c.Name == "NOOP" || ok && !a.UID && !a.Set.Dynamic() && reflect.DeepEqual(a.Items, locateItems)
 }
 
 // sameArgs compares arguments as they are written: what one parser reads of them
@@ -247,11 +291,11 @@ func (p *played) judgeOwn(d decision, c sent, before, behind []sent) error {
 			return errors.New("it may not be moved there")
 		}
 	case command.Copy:
-		if !allows || a.Folder != d.cmd.Args.(command.Move).Folder {
+		if a.Folder != d.cmd.Args.(command.Move).Folder {
 			return errors.New("it may not be copied there")
 		}
 	case command.Search:
-		if len(a.Key.Keys) != 1 || a.Key.Keys[0].Op != command.OpUID {
+		if isLook := c.Name == "SEARCH" || d.cmd.Name == "SELECT" || d.cmd.Name == "EXAMINE" || len(d.hidden) > 0; !isLook && (len(a.Key.Keys) != 1 || a.Key.Keys[0].Op != command.OpUID) {
 			return errors.New("the guard searches for something else than UIDs")
 		}
 	case command.Select:
@@ -330,7 +374,7 @@ func (p *played) judgeAnswers(t *testing.T) {
 	}
 	for tag, n := range count {
 		switch {
-		case good[tag] > ran[tag]:
+		case good[tag] > ran[tag]+p.emptyAnswers(tag):
 			t.Errorf("%d answers to %d commands %s", good[tag], ran[tag], tag)
 		case n > p.lines(tag):
 			t.Errorf("%d answers to %d lines that begin with %s", n, p.lines(tag), tag)
@@ -344,6 +388,15 @@ func (p *played) judgeAnswers(t *testing.T) {
 	if orderly && !whole {
 		t.Error("the last response is not whole, and the session ended in order")
 	}
+}
+
+// emptyAnswers counts the answers to commands that named nothing which the member
+// sees: those are not run.
+func (p *played) emptyAnswers(tag string) (n int) {
+	for _, args := range []command.Args{command.Fetch{}, command.Store{}, command.Copy{}} {
+		n += bytes.Count(p.answers, []byte(tag+" OK "+emptyText(args)+"\r\n"))
+	}
+	return n
 }
 
 // lines counts the client's lines that begin with a tag, which are as many

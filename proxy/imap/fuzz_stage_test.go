@@ -113,7 +113,7 @@ func (st *fuzzStage) open() (err error) {
 		if len(mistakes) > 0 {
 			return mistakes[0]
 		}
-		st.guards[i] = guard.New(guard.Options{
+		st.guards[i] = guard.New(guard.Options{IMAPViews: true,
 			Ledger: st.ledger, Policy: compiled, Now: time.Now, Log: zerolog.Nop(),
 			Mailboxes: guard.NewDirectory([]guard.Entry{{Match: "*", Settings: guard.Settings{Shared: guard.SharedYes}}}),
 		})
@@ -221,6 +221,7 @@ type decision struct {
 	cmd         command.Command
 	first, last uint64 // the numbers of the upstream's tags: from behind first to last
 	marks       imap.UIDSet
+	hidden      imap.UIDSet
 	folder      string // the selected one
 	err         error
 }
@@ -264,7 +265,7 @@ func (s *session) decided(cmd command.Command) decision {
 	s.out.Lock()
 	defer s.out.Unlock()
 	if s.folder != nil {
-		d.folder, d.marks = s.folder.name, s.folder.marks.Set()
+		d.folder, d.marks, d.hidden = s.folder.name, s.folder.marks.Set(), s.folder.view.Hidden()
 	}
 	return d
 }

@@ -93,7 +93,7 @@ func (s *session) endIdle(ctx context.Context) error {
 const maxDone = 1000
 
 // notify is called when another session of this member has changed marks in the
-// folder. It does not wait.
+// folder, or hidden messages. It does not wait.
 func (s *session) notify() {
 	if s.news.Swap(true) {
 		return
@@ -102,8 +102,8 @@ func (s *session) notify() {
 	go s.tellNews(context.Background()) // it ends with the upstream's connection
 }
 
-// tellNews tells a client in IDLE of marks that another session of this member
-// has made or taken away. Others hear of them with their next command, see
+// tellNews tells a client in IDLE what another session of this member has
+// marked, unmarked or hidden. Others hear of them with their next command, see
 // hearNews: the upstream may tell an EXPUNGE while the guard asks where messages
 // stand, and with no command in progress that would change numbers which the
 // client is just using (RFC 9051, 7.5.1).
@@ -136,8 +136,8 @@ var newsMoments = map[string]bool{
 	"UID FETCH": true, "UID STORE": true, "UID COPY": true,
 }
 
-// hearNews tells the client of other sessions' marks before a command of its
-// own.
+// hearNews tells the client what other sessions of its member have marked,
+// unmarked or hidden, before a command of its own.
 func (s *session) hearNews(ctx context.Context, name string) error {
 	if !newsMoments[name] || !s.folder.tracks() || !s.news.Swap(false) {
 		return nil
@@ -153,9 +153,13 @@ func (s *session) hearNews(ctx context.Context, name string) error {
 	return err
 }
 
-// showChanges brings the marks up to date and lets the client see the flags of
-// the messages concerned.
+// showChanges tells the client what other sessions of its member have hidden,
+// brings the marks up to date and lets it see the flags of the messages
+// concerned.
 func (s *session) showChanges(ctx context.Context) error {
+	if err := s.hideOthers(ctx); err != nil {
+		return err
+	}
 	changed, err := s.learnChanges(ctx)
 	if err != nil {
 		return err

@@ -117,30 +117,3 @@ func (s *session) mayManage(ctx context.Context, folders []string) bool {
 		return s.stanceTo(ctx, s.resolve(name)) == guard.Protect
 	})
 }
-
-// handleStatus is STATUS (RFC 9051, 6.3.11).
-func (s *session) handleStatus(ctx context.Context, cmd command.Command) error {
-	if err := s.checkStatus(cmd.Args.(command.Status).Items); err != nil {
-		return err
-	}
-	return s.passOn(ctx, cmd)
-}
-
-// handleList is LIST, with STATUS perhaps (RFC 5819).
-func (s *session) handleList(ctx context.Context, cmd command.Command) error {
-	if r := cmd.Args.(command.List).Return; r != nil {
-		if err := s.checkStatus(r.Status); err != nil {
-			return err
-		}
-	}
-	return s.passOn(ctx, cmd)
-}
-
-// checkStatus refuses what is not offered where policy can touch the mailbox:
-// how many messages are marked is not the same for every member.
-func (s *session) checkStatus(items []command.StatusItem) error {
-	if s.stance == guard.Protect && (slices.Contains(items, command.StatusHighestModSeq) || slices.Contains(items, command.StatusDeleted)) {
-		return Reply{Word: "BAD", Text: "This is not offered"}
-	}
-	return nil
-}

@@ -27,29 +27,49 @@ func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 	case f.guarded == nil:
 		return replyClosed
 	}
+	defer s.followPlaces(nil)
 	rulings, err := s.decideMove(ctx, args)
 	if err != nil {
 		return err
 	}
-	remove, err := s.commitMove(ctx, rulings)
+	res, err := s.carryMove(ctx, args.Folder, rulings)
 	if err != nil {
 		return err
-	}
-	res := result{word: "OK", text: "OK No messages found"}
-	if len(remove) > 0 {
-		if res, err = s.move(ctx, remove, args.Folder); err != nil {
-			return err
-		}
 	}
 	return s.reply(cmd.Tag + " " + s.filterResult(res))
 }
 
-// decideMove decides about all of the messages; none of them is refused.
+// carryMove carries a move out of which nothing is refused. What was moved here
+// from there goes back. If any of the rest is deferred, all of it is: a move that
+// is half one and half the other multiplies messages.
+func (s *session) carryMove(ctx context.Context, to string, rulings []guard.FolderRuling) (result, error) {
+	m := s.movingTo(to)
+	left, err := s.putBack(ctx, m, rulings)
+	switch {
+	case err != nil:
+		return result{}, err
+	case len(left) == 0 && len(rulings) > 0:
+		return result{word: "OK", text: "OK Move completed"}, nil
+	case slices.ContainsFunc(left, isDeferred), !s.upstreamHas("MOVE") && !s.upstreamHas("UIDPLUS"):
+		return s.moveAway(ctx, m, left)
+	}
+	remove, err := s.commitMove(ctx, left)
+	if err != nil || len(remove) == 0 {
+		return result{word: "OK", text: "OK No messages found"}, err
+	}
+	return s.move(ctx, remove, to)
+}
+
+func isDeferred(r guard.FolderRuling) bool { return r.Outcome == policy.Deferred }
+
+// decideMove decides about all of the messages; none of them is refused. The pump
+// follows where they stand.
 func (s *session) decideMove(ctx context.Context, args command.Move) ([]guard.FolderRuling, error) {
 	found, err := s.look(ctx, args.Messages)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
+	s.followPlaces(found)
 	rulings, err := s.folder.guarded.Decide(ctx, s.moveTo(args.Folder), justSeen(found))
 	if err != nil {
 		return nil, err
@@ -131,9 +151,6 @@ func (s *session) moveChunk(ctx context.Context, chunk command.Messages, to stri
 // copyAndRemove is a move for a server without MOVE. Nothing is removed unless
 // all of it was copied.
 func (s *session) copyAndRemove(ctx context.Context, chunk command.Messages, to string) (result, error) {
-	if !s.upstreamHas("UIDPLUS") {
-		return result{word: "NO", text: "NO [CANNOT] The mail server can remove single messages neither by MOVE nor by UID EXPUNGE"}, nil
-	}
 	res, err := s.say(ctx, "UID COPY", command.Copy{Messages: chunk, Folder: to}, nil)
 	if err != nil || !res.ok() {
 		return res, err
@@ -151,30 +168,37 @@ func (s *session) copyAndRemove(ctx context.Context, chunk command.Messages, to 
 // clients move by COPY, \Deleted and EXPUNGE.
 func (s *session) handleCopy(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Copy)
-	c := &call{name: cmd.Name}
+	var c call
 	if f := s.folder; f.tracks() {
 		if t := s.resolve(args.Folder); t.mailbox == f.mailbox {
 			use := s.knownUse(t)
 			c.after = func(res result) { f.copied(res, t, use) }
 		}
 	}
-	return s.forward(ctx, cmd.Tag, c, args)
+	return s.passNamed(ctx, cmd, c)
 }
 
 // copied tells the guard what COPYUID says (RFC 4315, 3). It runs in the pump.
 func (f *folder) copied(res result, to target, use string) {
-	if !res.ok() || res.code != "COPYUID" {
-		return
+	if validity, source, copies, ok := parseCopyUID(res); ok {
+		f.guarded.Copied(source, to.folder, use, validity, copies)
 	}
+}
+
+// parseCopyUID reads where copies are (RFC 4315, 3), which go in pairs with what
+// they are of.
+func parseCopyUID(res result) (validity uint32, source, copies []message.UID, ok bool) {
 	words := strings.Fields(res.arg)
-	if len(words) != 3 {
-		return
+	if !res.ok() || res.code != "COPYUID" || len(words) != 3 {
+		return 0, nil, nil, false
 	}
+	validity = uint32(parseSize([]byte(words[0])))
 	source, ok1 := expand(words[1])
 	copies, ok2 := expand(words[2])
-	if validity := parseSize([]byte(words[0])); ok1 && ok2 && len(source) == len(copies) && validity > 0 {
-		f.guarded.Copied(source, to.folder, use, uint32(validity), copies)
+	if !ok1 || !ok2 || len(source) != len(copies) || validity == 0 {
+		return 0, nil, nil, false
 	}
+	return validity, source, copies, true
 }
 
 // maxCopied is how many copies of one command are remembered.
@@ -255,11 +279,7 @@ func (s *session) noteUse(text string) {
 	if value, _, quoted := cutQuoted(name); quoted {
 		name = value
 	}
-	if !s.utf8 {
-		if decoded, err := wire.DecodeUTF7(name); err == nil {
-			name = decoded
-		}
-	}
+	name = s.decodeName(name)
 	for a := range strings.FieldsSeq(strings.ToLower(strings.TrimPrefix(attributes, "("))) {
 		switch use := strings.TrimPrefix(a, `\`); use {
 		case "trash", "junk", "drafts", "sent", "archive":

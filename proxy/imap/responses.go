@@ -3,6 +3,7 @@ package imap
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"mailguard/guard"
@@ -33,6 +34,8 @@ func (s *session) untagged(r *response) error {
 		return s.rewriteLine(r, withDeleted)
 	case r.Is("MYRIGHTS") && s.stance == guard.Protect:
 		return s.rewriteLine(r, withRights)
+	case r.Is("STATUS") && s.counting != nil:
+		return s.status(r)
 	case r.Is("VANISHED") && s.folder != nil:
 		return s.vanished(r)
 	}
@@ -58,10 +61,14 @@ func (s *session) numbered(r *response) error {
 	f := s.folder
 	switch {
 	case f == nil:
-	case r.Is("EXISTS") && !f.silent:
-		f.exists = r.Number
 	case r.Is("EXPUNGE"):
 		return s.expunged(r)
+	case f.opening != nil:
+		return s.hold(r)
+	case r.Is("EXISTS"):
+		return s.exists(r)
+	case r.Is("RECENT") && f.hides():
+		return s.count(r, min(r.Number, f.view.Count()))
 	case f.silent: // the client has not been told of the EXPUNGEs: numbers would be wrong
 		return s.drop(r)
 	case r.Is("FETCH") && (f.protects() || f.guarded != nil):
@@ -70,20 +77,56 @@ func (s *session) numbered(r *response) error {
 	return s.pass(r)
 }
 
-// expunged is the one place where the client is told that a message is gone.
-func (s *session) expunged(r *response) error {
+// exists tells the client of messages that arrive.
+func (s *session) exists(r *response) error {
 	f := s.folder
-	seq := view.UpstreamSeq(r.Number)
-	f.marks.Expunged(seq)
-	f.follow.Expunged(seq)
-	s.fetched.expunged(seq)
-	if f.exists > 0 {
-		f.exists--
-	}
-	if f.silent {
+	n, changed, err := f.view.Exists(r.Number)
+	switch {
+	case err != nil:
+		return nonsense(err)
+	case f.silent, !changed && f.hides():
 		return s.drop(r)
 	}
-	return s.pass(r)
+	return s.count(r, n)
+}
+
+// count passes a response on with this member's number in place of the
+// upstream's.
+func (s *session) count(r *response, n uint32) error {
+	if n == r.Number {
+		return s.pass(r)
+	}
+	if err := s.drop(r); err != nil {
+		return err
+	}
+	return s.writeLine("* " + strconv.FormatUint(uint64(n), 10) + " " + string(r.Word))
+}
+
+// expunged is where the client is told that a message is gone from the upstream.
+// Whatever goes by message numbers is brought up to date with it.
+func (s *session) expunged(r *response) error {
+	f, seq := s.folder, view.UpstreamSeq(r.Number)
+	f.marks.Expunged(seq)
+	f.follow.Expunged(seq)
+	f.opening.expunged(seq)
+	s.fetched.expunged(seq)
+	n, tell, err := f.view.Expunged(seq)
+	switch {
+	case err != nil:
+		return nonsense(err)
+	case f.silent, f.opening != nil, !tell:
+		return s.drop(r)
+	}
+	return s.count(r, uint32(n))
+}
+
+// nonsense is the error of an upstream whose numbers do not fit together: from
+// now on they could mean other messages than the client's.
+func nonsense(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", wire.ErrNonsense, err)
 }
 
 // rewriteLine writes a response with another text behind its word. One with a
@@ -166,12 +209,25 @@ func (s *session) vanished(r *response) error {
 		return err
 	}
 	text := bytes.TrimRight(r.text(), "\r\n")
-	if set, err := wire.ParseUIDSet(text); err == nil { // not VANISHED (EARLIER)
-		s.folder.marks.Vanished(set)
-		s.folder.follow.Vanished(set)
-		s.fetched.vanished(set)
+	set, err := wire.ParseUIDSet(text)
+	if err != nil { // VANISHED (EARLIER)
+		return s.pass(r)
 	}
-	return s.pass(r)
+	f := s.folder
+	f.marks.Vanished(set)
+	f.follow.Vanished(set)
+	s.fetched.vanished(set)
+	tell, err := f.view.Vanished(set)
+	switch {
+	case err != nil:
+		return nonsense(err)
+	case !f.hides():
+		return s.pass(r)
+	}
+	if err := s.drop(r); err != nil || len(tell) == 0 {
+		return err
+	}
+	return s.writeLine("* VANISHED " + tell.String())
 }
 
 // statusResponse is an untagged OK, NO, BAD or BYE.
@@ -196,6 +252,9 @@ func (s *session) statusResponse(r *response) error {
 		return s.writeLine("* BYE " + string(rest))
 	case hiddenCode(code):
 		return s.writeLine("* " + word + " " + string(rest))
+	case code == "UNSEEN" && s.folder != nil && s.folder.opening != nil:
+		s.folder.opening.unseen, s.folder.opening.saysUnseen = view.UpstreamSeq(parseSize(arg)), true
+		return nil
 	case code == "HIGHESTMODSEQ" && s.guarding():
 		return s.writeLine("* OK [NOMODSEQ] A mark of one's own has no modification sequence") // RFC 7162, 3.1.2.2
 	case code == "PERMANENTFLAGS" && s.guarding() && !s.folder.readOnly:

@@ -23,6 +23,9 @@ func (s *session) handleSearch(ctx context.Context, cmd command.Command) error {
 	if err != nil {
 		return err
 	}
+	if s.hides() {
+		return s.searchView(ctx, cmd, key)
+	}
 	cmd.Args = withKey(cmd.Args, key)
 	return s.passOn(ctx, cmd)
 }

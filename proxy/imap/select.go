@@ -13,11 +13,11 @@ import (
 )
 
 // handleSelect is SELECT and EXAMINE (RFC 9051, 6.3.2). The answer is held back
-// until the member's marks are known.
+// until it is known what the member has marked and what is hidden from it.
 func (s *session) handleSelect(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Select)
 	t := s.resolve(args.Folder)
-	f := &folder{target: t, stance: s.stanceTo(ctx, t), readOnly: cmd.Name == "EXAMINE"}
+	f := newFolder(t, s.stanceTo(ctx, t), cmd.Name == "EXAMINE")
 	if f.protects() && (args.CondStore || args.QResync != nil) {
 		if s.admitted == guard.Protect {
 			return Reply{Word: "BAD", Text: "CONDSTORE and QRESYNC are not offered"}
@@ -65,13 +65,17 @@ func (f *folder) note(r *response) bool {
 	return false
 }
 
-// open reads what is known of the member's marks, and settles what became of
-// removals that nobody has seen the end of.
+// open reads what is known of the folder, and tells the client what it sees of
+// it.
 func (s *session) open(ctx context.Context, f *folder, res result) error {
 	s.out.Lock()
 	f.readOnly = f.readOnly || res.code == "READ-ONLY"
 	s.out.Unlock()
-	return s.openGuarded(ctx, f)
+	err := s.openGuarded(ctx, f)
+	if err == nil && f.opening != nil {
+		err = s.show(ctx, f)
+	}
+	return err
 }
 
 // removes are the commands before which it is looked again whether policy can
@@ -108,13 +112,18 @@ func (s *session) readmit(ctx context.Context, name string, args command.Args) e
 	if err := s.openGuarded(ctx, f); err != nil {
 		return err
 	}
+	if f.view.Pending() > 0 { // hidden before, when the mailbox was shared already: told at the next moment
+		s.news.Store(true)
+	}
 	if m, ok := command.MessagesOf(args); ok && !m.UID {
 		return replyReadmitted
 	}
 	return nil
 }
 
-// openGuarded opens a folder that policy can touch.
+// openGuarded opens a folder that policy can touch: it reads what the ledger
+// knows of it, and settles what became of removals that nobody has seen the end
+// of.
 func (s *session) openGuarded(ctx context.Context, f *folder) error {
 	if f.stance == guard.Relay || f.mailbox == "" {
 		return nil
@@ -132,13 +141,13 @@ func (s *session) openGuarded(ctx context.Context, f *folder) error {
 	s.out.Lock()
 	f.guarded = guarded
 	s.out.Unlock()
-	return s.placeMarks(ctx, f)
+	return s.placeKnown(ctx, f)
 }
 
-// placeMarks finds the messages that the ledger knows something about.
-func (s *session) placeMarks(ctx context.Context, f *folder) error {
-	marked, unsettled := f.guarded.Marks(), f.guarded.Unsettled()
-	asked := slices.Concat(marked, unsettled)
+// placeKnown finds the messages that the ledger knows something about.
+func (s *session) placeKnown(ctx context.Context, f *folder) error {
+	marked, unsettled, hidden := f.guarded.Marks(), f.guarded.Unsettled(), f.guarded.Hidden()
+	asked := slices.Concat(marked, unsettled, hidden)
 	if len(asked) == 0 {
 		return nil
 	}
@@ -146,7 +155,9 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
-	f.mark(s, places, marked) // before anything else is asked: its answer may move them
+	if err := s.place(f, places, marked, hidden); err != nil { // before anything else is asked: its answer may move them
+		return err
+	}
 	there := make(map[message.UID]bool, len(places))
 	for _, p := range places {
 		there[message.UID(p.UID)] = true
@@ -163,14 +174,24 @@ func (s *session) placeMarks(ctx context.Context, f *folder) error {
 	return nil
 }
 
-// mark takes the places of the marked messages.
-func (f *folder) mark(s *session, places []view.Place, marked []message.UID) {
+// place takes the places of the marked and of the hidden messages. All of the
+// lists are in ascending order.
+func (s *session) place(f *folder, places []view.Place, marked, hidden []message.UID) error {
 	s.out.Lock()
 	defer s.out.Unlock()
-	f.marks.Add(slices.DeleteFunc(slices.Clone(places), func(p view.Place) bool {
-		_, isMarked := slices.BinarySearch(marked, message.UID(p.UID))
-		return !isMarked
-	})...)
+	f.marks.Add(among(places, marked)...)
+	if err := f.view.Hide(among(places, hidden)...); err != nil {
+		return nonsense(err)
+	}
+	return nil
+}
+
+// among are the places of those messages; uids is in ascending order.
+func among(places []view.Place, uids []message.UID) []view.Place {
+	return slices.DeleteFunc(slices.Clone(places), func(p view.Place) bool {
+		_, is := slices.BinarySearch(uids, message.UID(p.UID))
+		return !is
+	})
 }
 
 // missing are those of the messages that are really not there: that a FETCH does

@@ -58,6 +58,7 @@ type session struct {
 
 	flight  flight
 	encoder wire.Encoder  // of what goes upstream; used with the turn
+	qresync bool          // QRESYNC is enabled (RFC 7162); changed with turn and output
 	utf8    bool          // UTF8=ACCEPT is enabled (RFC 6855); used with the turn
 	pumpEnd chan struct{} // closed when the pump has ended; nil before the login
 	busy    chan struct{} // the pump has gone on instead of ending for a pause
@@ -65,12 +66,14 @@ type session struct {
 	heard   atomic.Int64  // when the upstream was last heard of, in nanoseconds since 1970
 	ending  atomic.Bool   // the session ends by itself
 
-	folder  *folder // the selected folder, nil if none; guarded by turn and out together
-	fetched fetched
-	saidBye bool   // the upstream has said goodbye; guarded by out
-	scratch []byte // a list of flags that is being written; the pump's
-	hashing hashing
-	news    atomic.Bool // another session of the member has changed marks
+	folder   *folder // the selected folder, nil if none; guarded by turn and out together
+	fetched  fetched
+	saidBye  bool   // the upstream has said goodbye; guarded by out
+	digits   []byte // a message number that is being written; the pump's
+	scratch  []byte // a list of flags that is being written; the pump's
+	hashing  hashing
+	counting *counting   // a command with STATUS responses under way, nil if none; guarded by out
+	news     atomic.Bool // another session of the member has changed marks, or hidden messages
 
 	counts struct {
 		commands, deleted, kept int

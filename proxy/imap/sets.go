@@ -26,16 +26,21 @@ func byUID(uids []message.UID) command.Messages {
 	return command.Messages{Set: uidSet(uids), UID: true}
 }
 
-// chunks cuts a set of UIDs into pieces that every server takes. Message
-// numbers are left in one piece: they are the client's own words.
-func chunks(m command.Messages) []command.Messages {
-	set, ok := m.Set.(imap.UIDSet)
-	if !ok || imap.IsSearchRes(m.Set) {
-		return []command.Messages{m}
-	}
-	var all []command.Messages
-	for _, chunk := range wire.ChunkUIDSet(set, maxSet) {
-		all = append(all, command.Messages{Set: chunk, UID: true})
+// chunks cuts a set into pieces that every server takes. Message numbers stay
+// what they are from one piece to the next: nothing goes in the answer to a
+// command by number (RFC 9051, 7.5.1).
+func chunks(m command.Messages) (all []command.Messages) {
+	switch set := m.Set.(type) {
+	case imap.UIDSet:
+		for _, chunk := range wire.ChunkUIDSet(set, maxSet) {
+			all = append(all, command.Messages{Set: chunk, UID: true})
+		}
+	case imap.SeqSet:
+		for _, chunk := range wire.ChunkSeqSet(set, maxSet) {
+			all = append(all, command.Messages{Set: chunk})
+		}
+	default:
+		all = []command.Messages{m}
 	}
 	return all
 }

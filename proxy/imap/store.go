@@ -21,7 +21,7 @@ import (
 func (s *session) handleStore(ctx context.Context, cmd command.Command) error {
 	args := cmd.Args.(command.Store)
 	if !s.guarding() {
-		return s.passOn(ctx, cmd)
+		return s.passOn(ctx, cmd) // nothing is hidden
 	}
 	if args.UnchangedSince != nil {
 		return Reply{Word: "BAD", Text: "This folder has no modification sequences"}
@@ -29,13 +29,13 @@ func (s *session) handleStore(ctx context.Context, cmd command.Command) error {
 	others := slices.DeleteFunc(slices.Clone(args.Flags), func(f imap.Flag) bool { return f == imap.FlagDeleted })
 	marks := len(others) < len(args.Flags)
 	if !marks && args.Op != imap.StoreFlagsSet {
-		return s.passOn(ctx, cmd)
+		return s.passNamed(ctx, cmd, call{})
 	}
 	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	if !marks && s.marked() == 0 { // nothing that FLAGS without \Deleted could take away
-		return s.passOn(ctx, cmd)
+		return s.passNamed(ctx, cmd, call{})
 	}
 	args.Flags = others
 	return s.storeMarks(ctx, cmd, args, marks && args.Op != imap.StoreFlagsDel)
@@ -76,7 +76,7 @@ func (s *session) storeOthers(ctx context.Context, name string, args command.Sto
 		return nil
 	}
 	args.Silent = true // what they are is told when the mark is made as well
-	res, err := s.say(ctx, name, args, nil)
+	res, err := s.sayPieces(ctx, s.pieces(args), command.Command{Name: name, Args: args}, call{name: name})
 	if err == nil && !res.ok() {
 		err = Reply{Word: res.word, Text: clean(res.human(), 200)}
 	}

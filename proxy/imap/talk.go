@@ -43,7 +43,12 @@ func (s *session) failed(c *call, err error) error {
 // say runs a command of the guard's own and returns its answer. Everything in
 // flight has been drained. collect sees the untagged responses; see call.
 func (s *session) say(ctx context.Context, name string, args command.Args, collect func(*response) bool) (result, error) {
-	c := &call{name: name, collect: collect, done: make(chan result, 1)}
+	return s.sayCall(ctx, &call{name: name, collect: collect}, args)
+}
+
+// sayCall is say for a call that says more about the command.
+func (s *session) sayCall(ctx context.Context, c *call, args command.Args) (result, error) {
+	c.done = make(chan result, 1)
 	if err := s.send(ctx, c, args); err != nil {
 		return result{}, err
 	}

@@ -29,7 +29,12 @@ func (v *View) Exists(n uint32) (count uint32, changed bool, err error) {
 // to pass to the client, and false where the client has been told already. A
 // message that is pending is told here, and not by Report.
 func (v *View) Expunged(seq UpstreamSeq) (n ClientSeq, tell bool, err error) {
-	if seq == 0 || uint32(seq) > v.exists && !v.identity() {
+	if seq == 0 || uint32(seq) > v.exists {
+		if v.identity() {
+			v.exists -= min(v.exists, 1)
+			v.last = Place{}
+			return ClientSeq(seq), true, nil
+		}
 		return 0, false, fmt.Errorf("message %d of %d is expunged: %w", seq, v.exists, ErrOutOfStep)
 	}
 	n, tell = v.ToClient(seq)
@@ -41,9 +46,7 @@ func (v *View) Expunged(seq UpstreamSeq) (n ClientSeq, tell bool, err error) {
 	case v.last.Seq > seq:
 		v.last.Seq--
 	}
-	if v.exists > 0 {
-		v.exists--
-	}
+	v.exists--
 	return n, tell, nil
 }
 

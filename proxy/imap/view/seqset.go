@@ -35,11 +35,23 @@ func (v *View) SetToUpstream(set imap.SeqSet) (imap.SeqSet, error) {
 // SearchSetToUpstream is SetToUpstream for a set in a SEARCH, SORT or THREAD,
 // where a number that the client does not count names nothing, as Dovecot has
 // it. The result may be empty: then no message is named.
+//
+// A range stays one range, and so it may name hidden messages too: what is found
+// of them is to be left out in any case, whatever the search is for.
 func (v *View) SearchSetToUpstream(set imap.SeqSet) imap.SeqSet {
 	if v.hidden.len() == 0 {
 		return set
 	}
-	return v.seqsToUpstream(seqSpans(set, v.Count()))
+	spans := seqSpans(set, v.Count())
+	up := make(imap.SeqSet, 0, len(spans))
+	for _, s := range spans {
+		first, hasFirst := v.ToUpstream(ClientSeq(max(s.from, 1)))
+		last, hasLast := v.ToUpstream(ClientSeq(min(s.to, uint64(v.Count()))))
+		if hasFirst && hasLast && first <= last {
+			up = append(up, imap.SeqRange{Start: uint32(first), Stop: uint32(last)})
+		}
+	}
+	return up
 }
 
 // seqsToUpstream translates what the client counts of the spans.

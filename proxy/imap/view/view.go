@@ -27,7 +27,7 @@ var ErrOutOfStep = errors.New("the upstream's message numbers do not fit togethe
 //
 // Memory is in proportion to what is hidden, never to the folder. With nothing
 // hidden every translation is the identity, and a set is returned as it came. A
-// View belongs to one owner; it is made by [Open].
+// View belongs to one owner. The zero value is that of an empty folder.
 type View struct {
 	exists  uint32 // messages upstream
 	hidden  places // the client does not count them
@@ -129,6 +129,15 @@ func (v *View) ListToClient(seqs []UpstreamSeq) []ClientSeq {
 		}
 	}
 	return numbers
+}
+
+// PendingUIDs are the messages that the next Report tells of, in ascending order.
+func (v *View) PendingUIDs() imap.UIDSet {
+	var set imap.UIDSet
+	for i := range v.pending.len() {
+		set.AddNum(v.pending.uid(i))
+	}
+	return set
 }
 
 // Hides reports whether the message with this UID is hidden.

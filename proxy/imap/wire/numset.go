@@ -130,10 +130,18 @@ func ChunkUIDSet(set imap.UIDSet, maxOctets int) []imap.UIDSet {
 	if imap.IsSearchRes(set) {
 		return []imap.UIDSet{set}
 	}
-	var chunks []imap.UIDSet
+	return chunk(set, maxOctets, func(r imap.UIDRange) int { return rangeOctets(uint32(r.Start), uint32(r.Stop)) })
+}
+
+// ChunkSeqSet is [ChunkUIDSet] for message numbers.
+func ChunkSeqSet(set imap.SeqSet, maxOctets int) []imap.SeqSet {
+	return chunk(set, maxOctets, func(r imap.SeqRange) int { return rangeOctets(r.Start, r.Stop) })
+}
+
+func chunk[S ~[]R, R any](set S, maxOctets int, octetsOf func(R) int) (chunks []S) {
 	start, octets := 0, 0
 	for i, r := range set {
-		n := rangeOctets(r)
+		n := octetsOf(r)
 		if i > start && octets+1+n > maxOctets {
 			chunks = append(chunks, set[start:i:i])
 			start, octets = i, 0
@@ -149,16 +157,16 @@ func ChunkUIDSet(set imap.UIDSet, maxOctets int) []imap.UIDSet {
 	return chunks
 }
 
-func rangeOctets(r imap.UIDRange) int {
-	if r.Start == r.Stop {
-		return numberOctets(r.Start)
+func rangeOctets(start, stop uint32) int {
+	if start == stop {
+		return numberOctets(start)
 	}
-	return numberOctets(r.Start) + 1 + numberOctets(r.Stop)
+	return numberOctets(start) + 1 + numberOctets(stop)
 }
 
-// numberOctets is the number of octets of a UID's text; "*", which is 0, has
+// numberOctets is the number of octets of a number's text; "*", which is 0, has
 // one as well.
-func numberOctets(n imap.UID) int {
+func numberOctets(n uint32) int {
 	octets := 1
 	for ; n >= 10; n /= 10 {
 		octets++

@@ -127,7 +127,7 @@ func TestChunkUIDSet(t *testing.T) {
 			if len(c) == 0 || len(c) > 1 && len(c.String()) > most {
 				t.Fatalf("%q has more than %d octets", c, most)
 			}
-			if i > 0 && len(chunks[i-1].String())+1+rangeOctets(c[0]) <= most {
+			if i > 0 && len(chunks[i-1].String())+1+rangeOctets(uint32(c[0].Start), uint32(c[0].Stop)) <= most {
 				t.Fatalf("%q and %q could have been one", chunks[i-1], c)
 			}
 		}
