@@ -87,10 +87,7 @@ func (s *session) ownCapabilities(have []string) []string {
 		own = append(own, "SASL-IR")
 		own = append(own, s.loginCapabilities()...)
 	} else if s.stance == guard.Protect { // emulated where the upstream lacks them
-		own = append(own, "UNSELECT")
-		if s.upstreamHas("UIDPLUS") {
-			own = append(own, "MOVE")
-		}
+		own = append(own, "UNSELECT", "MOVE")
 	}
 	return slices.DeleteFunc(own, func(w string) bool { return slices.Contains(have, w) })
 }

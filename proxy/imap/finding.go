@@ -104,15 +104,51 @@ func (f *finding) extended(words []string) (text string) {
 	}
 	for i := 0; i+1 < len(words); i++ {
 		switch name := strings.ToUpper(words[i]); name {
-		case "MIN", "MAX", "ALL":
+		case "MIN", "MAX":
 			i++
 			text += " " + name + " " + f.translated(words[i])
+		case "ALL":
+			i++
+			text += " ALL " + joined(f.translated(words[i]))
 		case "COUNT":
 			i++
 			text += " COUNT " + words[i]
 		}
 	}
 	return text
+}
+
+// joined is a set in which ranges that follow each other have become one. The
+// order stays: in the answer to a SORT it says something (RFC 5267, 3).
+func joined(set string) string {
+	var b strings.Builder
+	var start, stop int64
+	write := func() {
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(start, 10))
+		if stop != start {
+			b.WriteString(":" + strconv.FormatInt(stop, 10))
+		}
+	}
+	for element := range strings.SplitSeq(set, ",") {
+		first, last, isRange := strings.Cut(element, ":")
+		from, to := parseSize([]byte(first)), parseSize([]byte(last))
+		if !isRange {
+			to = from
+		}
+		if start <= stop && from == stop+1 && from <= to && start > 0 {
+			stop = to
+			continue
+		}
+		if start > 0 {
+			write()
+		}
+		start, stop = from, to
+	}
+	write()
+	return b.String()
 }
 
 // computed is what the client asked for, of all that was found.

@@ -107,11 +107,12 @@ var entries = []guard.Entry{
 
 // rules are those of every world: the name of a mailbox, or the size of a
 // message in a mixed one, says what may be deleted. Where none matches the
-// deletion is deferred, which over IMAP is a refusal.
+// deletion is deferred.
 var rules = []policy.Rule{
 	{Name: "allowed", When: `mailbox.name.startsWith("allow") && message.size < 5000000`, Then: policy.Allow},
 	{Name: "own", When: `mailbox.name.startsWith("own")`, Then: policy.Allow},
 	{Name: "refused", When: `mailbox.name.startsWith("refuse")`, Then: policy.Refuse, Message: askCarol},
+	{Name: "refused without a word", When: `mailbox.name.startsWith("unsaid")`, Then: policy.Refuse},
 	{Name: "no moves", When: `mailbox.name.startsWith("stay") && op == "imap.move"`, Then: policy.Refuse, Message: askCarol},
 	{Name: "all but moves", When: `mailbox.name.startsWith("stay")`, Then: policy.Allow},
 	{Name: "small", When: `mailbox.name.startsWith("mixed") && message.size < 150`, Then: policy.Allow},

@@ -61,10 +61,11 @@ func TestMarkRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct{ box, command, answer, shows string }{
 		{"refuse1@example.com", `STORE 1 +FLAGS (\Seen \Deleted)`, "NO [NOPERM] " + askCarol, `1 (\Seen), 2 (), 3 ()`},
-		{"plain1@example.com", `STORE 1 +FLAGS (\Seen \Deleted)`, "NO [NOPERM] " + defaultRefusal, `1 (\Seen), 2 (), 3 ()`},
-		{"plain2@example.com", `STORE 1:3 +FLAGS (\Deleted)`, "NO [NOPERM] 3 messages are kept*", `1 (), 2 (), 3 ()`},
-		{"mixed1@example.com", `STORE 1:3 +FLAGS.SILENT (\Seen \Deleted)`, "NO [NOPERM] " + askCarol, `1 (\Seen \Deleted), 2 (\Seen), 3 (\Seen)`},
-		{"mixed2@example.com", `UID STORE 1,3 FLAGS.SILENT (\Deleted)`, "NO [NOPERM] " + defaultRefusal, `1 (\Deleted), 2 (), 3 ()`},
+		{"unsaid1@example.com", `STORE 1 +FLAGS (\Seen \Deleted)`, "NO [NOPERM] " + defaultRefusal, `1 (\Seen), 2 (), 3 ()`},
+		{"unsaid2@example.com", `STORE 1:3 +FLAGS (\Deleted)`, "NO [NOPERM] 3 messages are kept*", `1 (), 2 (), 3 ()`},
+		{"mixed1@example.com", `STORE 1:3 +FLAGS.SILENT (\Seen \Deleted)`, "NO [NOPERM] " + askCarol, `1 (\Seen \Deleted), 2 (\Seen), 3 (\Seen \Deleted)`},
+		{"mixed2@example.com", `UID STORE 1,2 FLAGS.SILENT (\Deleted)`, "NO [NOPERM] " + askCarol, `1 (\Deleted), 2 (), 3 ()`},
+		{"plain1@example.com", `STORE 1:2 +FLAGS.SILENT (\Deleted)`, "OK*", `1 (\Deleted), 2 (\Deleted), 3 ()`},
 		{"stay1@example.com", `STORE 1 +FLAGS.SILENT (\Deleted)`, "OK*", `1 (\Deleted), 2 (), 3 ()`},
 	} {
 		t.Run(test.box, func(t *testing.T) {

@@ -153,8 +153,9 @@ func TestMailboxBecomesShared(t *testing.T) {
 	w.enter(t, box, "bob").logout()
 	alice.do(`STORE 1 +FLAGS.SILENT (\Deleted)`) // perhaps she is asked to try again
 	alice.do("EXPUNGE")
-	alice.say(`STORE 1 +FLAGS.SILENT (\Deleted)`, "NO [NOPERM]*")
+	alice.ok(`STORE 1:* +FLAGS.SILENT (\Deleted)`)
 	alice.ok("EXPUNGE")
+	alice.say("FETCH 1:* (FLAGS)", "BAD*") // she sees nothing any more
 	w.gone(t, box, 2, 1)
 }
 

@@ -17,20 +17,23 @@ func TestMoves(t *testing.T) {
 			}
 			for _, test := range []struct {
 				kind, command, answer string
-				gone                  []uint32
+				gone                  []uint32 // upstream
+				hidden                int
 			}{
-				{"allow", "MOVE 1:3 ", "OK*", []uint32{1, 2, 3}},
-				{"allow", "UID MOVE 3,2,1 ", "OK*", []uint32{1, 2, 3}},
-				{"allow", "UID MOVE * ", "OK*", []uint32{4}},
-				{"allow", "UID MOVE 4294967295:3 ", "OK*", []uint32{3, 4}},
-				{"allow", "UID MOVE 77 ", "OK No messages found*", nil},
-				{"allow", "MOVE 77 ", "BAD*", nil},
-				{"mixed", "MOVE 1:3 ", "NO [NOPERM] " + askCarol, nil},
-				{"mixed", "UID MOVE 1,4 ", "OK*", []uint32{1, 4}},
-				{"mixed", "UID MOVE 1,2 ", "NO [NOPERM] " + askCarol, nil},
-				{"mixed", "UID MOVE 1,3 ", "NO [NOPERM] " + defaultRefusal, nil},
-				{"refuse", "MOVE 1 ", "NO [NOPERM] " + askCarol, nil},
-				{"plain", "MOVE 1:3 ", "NO [NOPERM] 3 messages*", nil},
+				{"allow", "MOVE 1:3 ", "OK*", []uint32{1, 2, 3}, 0},
+				{"allow", "UID MOVE 3,2,1 ", "OK*", []uint32{1, 2, 3}, 0},
+				{"allow", "UID MOVE * ", "OK*", []uint32{4}, 0},
+				{"allow", "UID MOVE 4294967295:3 ", "OK*", []uint32{3, 4}, 0},
+				{"allow", "UID MOVE 77 ", "OK No messages found*", nil, 0},
+				{"allow", "MOVE 77 ", "BAD*", nil, 0},
+				{"mixed", "MOVE 1:3 ", "NO [NOPERM] " + askCarol, nil, 0},
+				{"mixed", "UID MOVE 1,4 ", "OK*", []uint32{1, 4}, 0},
+				{"mixed", "UID MOVE 1,2 ", "NO [NOPERM] " + askCarol, nil, 0},
+				{"mixed", "UID MOVE 1,3 ", "OK*", nil, 2},
+				{"refuse", "MOVE 1 ", "NO [NOPERM] " + askCarol, nil, 0},
+				{"plain", "MOVE 1:3 ", "OK*", nil, 3},
+				{"plain", "MOVE 1 ", "OK*", nil, 1},
+				{"unsaid", "MOVE 1:3 ", "NO [NOPERM] 3 messages*", nil, 0},
 			} {
 				box := w.box(test.kind+strings.NewReplacer(" ", "", ":", "-", "*", "last", ",", "-").Replace(strings.ToLower(test.command))+"@example.com", 100, 200, 300, 100)
 				w.folder(t, box, "Keep")
@@ -39,14 +42,14 @@ func TestMoves(t *testing.T) {
 				if !fits(answer, test.answer) {
 					t.Errorf("%s in %s: %q", test.command, box, answer)
 				}
-				if n := countOf(others, " EXPUNGE"); n != len(test.gone) {
+				if n := countOf(others, " EXPUNGE"); n != len(test.gone)+test.hidden {
 					t.Errorf("%s in %s: %d times EXPUNGE in %q", test.command, box, n, others)
 				}
-				if n := countOf(append(others, answer), "[COPYUID "); n != min(1, len(test.gone)) {
+				if n := countOf(append(others, answer), "[COPYUID "); n != min(1, len(test.gone)+test.hidden) {
 					t.Errorf("%s in %s: %d times COPYUID in %q", test.command, box, n, others)
 				}
 				w.gone(t, box, 4, test.gone...)
-				if n := len(w.upstream.Messages(box, "Keep")); n != 1+len(test.gone) {
+				if n := len(w.upstream.Messages(box, "Keep")); n != 1+len(test.gone)+test.hidden {
 					t.Errorf("%s in %s: %d messages in Keep", test.command, box, n)
 				}
 				c.logout()
@@ -153,13 +156,12 @@ func TestMoveToTrash(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.IMAP.SpecialFolders = true })
 	box := w.box("trash@example.com", 100, 200, 300)
 	c := w.enter(t, box, "alice")
-	c.say("MOVE 1 Archive", "NO [NOPERM]*")
+	c.ok("MOVE 1 Archive") // deferred
 	c.ok("MOVE 1 Trash")
-	c.say(`STORE 1 +FLAGS (\Deleted)`, "NO [NOPERM]*")
 	c.ok("COPY 1 Trash")
 	c.ok(`STORE 1 +FLAGS (\Deleted)`)
 	c.ok("EXPUNGE")
-	w.gone(t, box, 3, 1, 2)
+	w.gone(t, box, 3, 2, 3)
 }
 
 // The same by the configuration, where the server does not say.
@@ -169,9 +171,9 @@ func TestMoveToTrashByConfiguration(t *testing.T) {
 	w.folder(t, box, "Old/Bin")
 	w.folder(t, box, "Bin")
 	c := w.enter(t, box, "alice")
-	c.say("MOVE 1 Bin", "NO [NOPERM]*")
+	c.ok("MOVE 1 Bin") // deferred
 	c.ok("MOVE 1 Old/Bin")
-	w.gone(t, box, 2, 1)
+	w.gone(t, box, 2, 2)
 }
 
 // Whole folders go where the rule of the folder says so, and never if a
