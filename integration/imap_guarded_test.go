@@ -133,14 +133,16 @@ var refusals = []struct {
 	{client: clients.GetmailIMAP, job: clients.Fetch, exit: 127, next: 127, home: "one one"},
 }
 
-// By default nobody deletes from a shared mailbox by IMAP. Nothing is lost or
-// marked, every client ends as it does when a server refuses, and the others
-// get everything.
+// refuseAll is a policy under which nobody deletes anything.
+const refuseAll = "policy:\n  rules:\n    - {name: all-stays, when: 'true', then: refuse}"
+
+// Where nobody may delete nothing is lost or marked, every client ends as it does
+// when a server refuses, and the others get everything.
 func TestIMAPClientsAreRefused(t *testing.T) {
 	for _, r := range refusals {
 		t.Run(fmt.Sprintf("%s %s", r.client.Name, r.job), func(t *testing.T) {
 			t.Parallel()
-			p, _ := behindGuard(t, options{})
+			p, _ := behindGuard(t, options{policy: refuseAll})
 			deliver(t, p.dovecot, mailbox, "one", "two", "three")
 			alice, bob := member(t, p, "alice", r.client), member(t, p, "bob", clients.Mbsync)
 			if r.job != clients.Fetch {
