@@ -62,7 +62,7 @@ func TestGuideForIMAPWorks(t *testing.T) {
 	text := guideIMAP(t, "yaml")
 	for from, to := range map[string]string{
 		"/var/lib/mailguard": g.dir,
-		":995":               g.pop3s, ":110": g.pop3, ":993": g.imaps, ":143": g.imap,
+		":995":               g.pop3s, ":110": g.pop3, ":993": g.behind.imaps, ":143": g.behind.imap,
 		"127.0.0.1:10110":   d.POP3(),
 		"127.0.0.1:10143":   d.IMAP(),
 		"tls/fullchain.pem": filepath.Join(g.dir, certificateOf(t, g, "cert")),

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mailguard/demo/dovecot"
+	"mailguard/integration/imapconn"
 	"mailguard/proxy/proxytest"
 )
 
@@ -90,11 +91,13 @@ func startDovecot(t testing.TB, change func(*dovecot.Options)) *dovecot.Server {
 // guard is a running mailguard.
 type guard struct {
 	t       testing.TB
-	dir     string // its folder: configuration, certificate, ledger
-	pop3s   string // host:port
-	pop3    string // with STLS
-	imaps   string // host:port, "" without options.imap
-	imap    string // with STARTTLS
+	dir     string                       // its folder: configuration, certificate, ledger
+	pop3s   string                       // host:port
+	pop3    string                       // with STLS
+	imaps   string                       // host:port, "" without options.imap; a checker stands there, see checked
+	imap    string                       // with STARTTLS; the same
+	behind  struct{ imaps, imap string } // where the server itself listens
+	checks  []*imapconn.Between
 	ca      string // file
 	roots   *x509.CertPool
 	process *exec.Cmd
@@ -109,6 +112,7 @@ type options struct {
 	policy    string // "" is the default policy
 	members   string
 	upstreams string // "" is the Dovecot given
+	mayVanish bool   // an IMAP connection may end without BYE: the test takes the upstream away
 }
 
 // newGuard writes a configuration for a guard before an upstream. It is not
@@ -135,8 +139,9 @@ func newGuard(t testing.TB, upstream string, o options) *guard {
 	}
 	listeners, imap := "", ""
 	if o.imap != "" {
-		g.imaps, g.imap = freeAddress(t), freeAddress(t)
-		listeners = fmt.Sprintf("\n  - {protocol: imap, address: %q, tls: implicit}\n  - {protocol: imap, address: %q, tls: starttls}", g.imaps, g.imap)
+		g.behind.imaps, g.behind.imap = freeAddress(t), freeAddress(t)
+		g.imaps, g.imap = g.checked(g.behind.imaps, true, o.mayVanish), g.checked(g.behind.imap, false, o.mayVanish)
+		listeners = fmt.Sprintf("\n  - {protocol: imap, address: %q, tls: implicit}\n  - {protocol: imap, address: %q, tls: starttls}", g.behind.imaps, g.behind.imap)
 		imap = fmt.Sprintf(", imap: {address: %q, tls: none}", o.imap)
 	}
 	if o.upstreams == "" {
@@ -163,6 +168,24 @@ mailboxes:
 	return g
 }
 
+// checked puts a checker in front of an IMAP listener: whatever the guard says
+// there that RFC 9051 does not allow at that moment fails the test.
+func (g *guard) checked(address string, implicit, mayVanish bool) string {
+	g.t.Helper()
+	cert, roots := proxytest.Cert(g.t)
+	b, err := imapconn.NewBetween(imapconn.BetweenOptions{
+		To: address, Implicit: implicit, MayVanish: mayVanish,
+		Client: &tls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+		Server: &tls.Config{Certificates: []tls.Certificate{cert}},
+		Report: func(violation string) { g.t.Errorf("the guard, to its client: %s", violation) },
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.checks = append(g.checks, b)
+	return b.Addr()
+}
+
 // startGuard is newGuard, running.
 func startGuard(t testing.TB, upstream string, o options) *guard {
 	t.Helper()
@@ -183,7 +206,7 @@ func (g *guard) start() {
 	}
 	last := g.pop3 // the listeners are opened in their order
 	if g.imap != "" {
-		last = g.imap
+		last = g.behind.imap
 	}
 	for range 500 {
 		if c, err := net.Dial("tcp", last); err == nil {
@@ -198,6 +221,9 @@ func (g *guard) start() {
 // kill is kill -9.
 func (g *guard) kill() {
 	g.t.Helper()
+	for _, b := range g.checks {
+		b.Forgive()
+	}
 	if err := g.process.Process.Kill(); err != nil {
 		g.t.Fatal(err)
 	}
@@ -217,6 +243,11 @@ func (g *guard) stop() error {
 }
 
 func (g *guard) cleanUp() {
+	for _, b := range g.checks {
+		if err := b.Close(); err != nil {
+			g.t.Error(err)
+		}
+	}
 	if g.process != nil {
 		g.kill()
 	}

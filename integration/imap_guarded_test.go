@@ -19,8 +19,8 @@ func behindGuard(t testing.TB, o options, users ...string) (place, *guard) {
 	o.imap = p.dovecot.IMAP()
 	g := startGuard(t, p.dovecot.POP3(), o)
 	p.imap, p.imaps, p.ca = g.imap, g.imaps, g.ca
-	waitForListener(t, g.imap)
-	waitForListener(t, g.imaps)
+	waitForListener(t, g.behind.imap)
+	waitForListener(t, g.behind.imaps)
 	return p, g
 }
 

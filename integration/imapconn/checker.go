@@ -15,20 +15,46 @@ func (v *Violation) Error() string { return fmt.Sprintf("%s: %.300q", v.Rule, v.
 
 // checker follows a session from both sides and says which rule a response
 // breaks. It is pure. It never stops following: a broken rule is told once.
+// Where the scanner is lost only the form of responses is judged, until a folder
+// is opened again.
 type checker struct {
 	scanner  scanner
 	greeted  bool
 	bye      bool
+	startTLS bool // the server has agreed: what follows is no IMAP
+	compress bool // the same
+	heard    int  // responses
 	selected bool
-	exists   int // messages in the selected folder, as the client was told
+	name     string // of the selected folder, as the client wrote it
+	folder   folder
+	opening  opening
+}
+
+// opening is what an answer to SELECT has said up to now.
+type opening struct {
+	begun, flags, exists bool
+	messages             int // EXISTS
+	unseen, next         int // the codes, 0 for none
 }
 
 // sent follows what the client sends.
-func (k *checker) sent(raw string) { k.scanner.feed(raw) }
+func (k *checker) sent(raw string) {
+	if k.scanner.begun == nil {
+		k.scanner.begun = k.begun
+	}
+	k.scanner.feed(raw)
+}
+
+// begun notes what a command can only mean now.
+func (k *checker) begun(c *command) {
+	c.begun = k.heard
+	k.want(c)
+}
 
 // received follows a response with its line end. It returns the broken rule,
 // "" for none.
 func (k *checker) received(response string) string {
+	k.heard++
 	if rule := form(response); rule != "" {
 		return rule
 	}
@@ -37,13 +63,19 @@ func (k *checker) received(response string) string {
 	if !k.greeted {
 		return k.greeting(first, rest)
 	}
+	var rule string
 	switch first {
 	case "+":
-		return k.continuation()
+		rule = k.continuation()
 	case "*":
-		return k.untagged(rest)
+		rule = k.untagged(rest)
+	default:
+		rule = k.tagged(first, rest)
 	}
-	return k.tagged(first, rest)
+	if k.scanner.lost {
+		return ""
+	}
+	return rule
 }
 
 func (k *checker) greeting(first, rest string) string {
@@ -72,40 +104,66 @@ func (k *checker) tagged(tag, rest string) string {
 	good := isOK(rest)
 	switch c.name {
 	case "SELECT", "EXAMINE":
-		k.selected = good // RFC 9051, 6.3.2: a failed one leaves nothing selected
+		return k.opened(c, good)
 	case "CLOSE", "UNSELECT":
-		k.selected = k.selected && !good
+		if good {
+			k.close()
+		}
+	case "STARTTLS":
+		k.startTLS = good
+	case "COMPRESS":
+		k.compress = good
 	case "LOGOUT":
-		if good && !k.bye {
-			return "LOGOUT is OK without a BYE before (RFC 9051, 6.1.3)"
-		}
-		if left := k.scanner.tags(); good && left != "" {
-			return "the session ends without a reply to " + left
-		}
+		return k.loggedOut(good)
+	}
+	if good {
+		return k.answered(c, rest)
+	}
+	return ""
+}
+
+func (k *checker) loggedOut(good bool) string {
+	if good && !k.bye {
+		return "LOGOUT is OK without a BYE before (RFC 9051, 6.1.3)"
+	}
+	if left := k.scanner.tags(); good && left != "" {
+		return "the session ends without a reply to " + left
 	}
 	return ""
 }
 
 func (k *checker) untagged(rest string) string {
 	word, arguments, _ := strings.Cut(rest, " ")
+	word = strings.ToUpper(word)
+	if k.selecting() {
+		k.opening.begun = true
+	}
 	if n, err := strconv.ParseUint(word, 10, 32); err == nil {
 		name, data, _ := strings.Cut(arguments, " ")
 		return k.numbered(int(n), strings.ToUpper(name), data)
 	}
-	switch strings.ToUpper(word) {
+	switch word {
 	case "BYE":
 		k.bye = true
+	case "OK":
+		return k.code(arguments)
+	case "FLAGS":
+		k.opening.flags = k.selecting()
 	case "SEARCH", "SORT":
-		return k.numbers(strings.ToUpper(word), arguments)
+		return k.numbers(word, arguments)
+	case "THREAD":
+		return k.threads(arguments)
 	case "ESEARCH":
 		return k.extendedSearch(arguments)
+	case "STATUS":
+		return k.status(arguments)
 	case "VANISHED":
 		return k.vanished(arguments)
 	}
 	return ""
 }
 
-func (k *checker) numbered(n int, name, _ string) string {
+func (k *checker) numbered(n int, name, data string) string {
 	switch name {
 	case "EXISTS":
 		return k.existing(n)
@@ -113,16 +171,20 @@ func (k *checker) numbered(n int, name, _ string) string {
 		if rule := k.mayExpunge(); rule != "" {
 			return rule
 		}
-		if n < 1 || n > k.exists {
+		if n < 1 || n > k.folder.exists {
 			return k.outOfRange(name)
 		}
-		k.exists--
+		k.folder.expunge(n, k.heard)
 	case "FETCH":
-		if n < 1 || n > k.exists || !k.open() {
+		if k.selecting() { // QRESYNC: RFC 7162, 3.2.5
+			return ""
+		}
+		if n < 1 || n > k.folder.exists || !k.selected {
 			return k.outOfRange(name)
 		}
+		return k.fetched(n, data)
 	case "RECENT":
-		if !k.selecting() && n > k.exists {
+		if !k.selecting() && n > k.folder.exists {
 			return k.outOfRange(name)
 		}
 	}
@@ -130,27 +192,37 @@ func (k *checker) numbered(n int, name, _ string) string {
 }
 
 func (k *checker) existing(n int) string {
-	before := k.exists
-	k.exists = n
-	if !k.open() {
+	if k.selecting() {
+		k.opening.exists, k.opening.messages = true, n
+		return ""
+	}
+	if !k.selected {
 		return "EXISTS while no folder is selected (RFC 9051, 7.4.1)"
 	}
-	if n < before && !k.selecting() {
+	before := k.folder.exists
+	k.folder.exists = max(n, before)
+	if n < before {
 		return fmt.Sprintf("EXISTS shrinks from %d without EXPUNGE (RFC 9051, 7.5.1)", before)
 	}
 	return ""
 }
 
-// mayExpunge holds EXPUNGE to its times (RFC 9051, 7.5.1).
+// mayExpunge holds EXPUNGE to its times (RFC 9051, 7.5.1). Of commands that
+// were sent together the oldest is being answered. One that uses numbers must
+// not be sent behind one during which EXPUNGE may come (5.5); so that is the
+// client's fault.
 func (k *checker) mayExpunge() string {
-	c, ok := k.scanner.oldest()
-	if !ok {
+	c := k.scanner.oldest()
+	if c == nil {
 		return "EXPUNGE while no command is in progress (RFC 9051, 7.5.1)"
 	}
 	if oneOf(c.name, "FETCH", "STORE", "SEARCH", "SORT", "THREAD") { // the last two: RFC 5256, 3
 		return "EXPUNGE during " + c.name + " (RFC 9051, 7.5.1)"
 	}
-	if !k.open() {
+	if c.name == "CLOSE" {
+		return "EXPUNGE during CLOSE (RFC 9051, 6.4.1)"
+	}
+	if !k.selected {
 		return "EXPUNGE while no folder is selected (RFC 9051, 7.5.1)"
 	}
 	return ""
@@ -165,69 +237,41 @@ func (k *checker) vanished(arguments string) string {
 		return rule
 	}
 	size, err := setSize(arguments)
-	if err != nil || size > k.exists {
+	if err != nil || size > k.folder.exists {
 		return k.outOfRange("VANISHED")
 	}
-	k.exists -= size
-	return ""
-}
-
-// numbers checks what an old SEARCH or SORT found. With UID they are no
-// message numbers; where both kinds are outstanding nobody can tell.
-func (k *checker) numbers(name, arguments string) string {
-	arguments, _, _ = strings.Cut(arguments, "(") // (MODSEQ n), RFC 7162, 3.1.5
-	byUID := k.scanner.outstanding("UID " + name)
-	for _, word := range strings.Fields(arguments) {
-		n, err := strconv.ParseUint(word, 10, 32)
-		if err != nil || n == 0 || !byUID && int(n) > k.exists {
-			return k.outOfRange(name)
-		}
-	}
-	return ""
-}
-
-// extendedSearch checks the tag of an ESEARCH response and its numbers (RFC 4731, 3.1).
-func (k *checker) extendedSearch(arguments string) string {
-	tag, rest, ok := strings.Cut(strings.TrimPrefix(arguments, `(TAG "`), `")`)
-	if ok && !k.scanner.has(tag) {
-		return "ESEARCH for no outstanding command (RFC 4731, 3.1)"
-	}
-	words := strings.Fields(rest)
-	if !ok || len(words) > 0 && strings.EqualFold(words[0], "UID") {
-		return ""
-	}
-	for i := 0; i+1 < len(words); i += 2 {
-		if !oneOf(words[i], "MIN", "MAX", "ALL") {
-			continue
-		}
-		largest, err := largestOf(words[i+1])
-		if err != nil || largest > k.exists {
-			return k.outOfRange("ESEARCH")
-		}
-	}
+	k.folder.vanish(arguments, k.heard)
 	return ""
 }
 
 func (k *checker) outOfRange(name string) string {
-	if !k.open() {
+	if !k.selected {
 		return name + " while no folder is selected"
 	}
-	return fmt.Sprintf("%s with a number out of range: there are %d messages", name, k.exists)
+	return fmt.Sprintf("%s with a number out of range: there are %d messages", name, k.folder.exists)
 }
 
-// selecting says that the folder may be changing right now.
-func (k *checker) selecting() bool {
-	return k.scanner.outstanding("SELECT") || k.scanner.outstanding("EXAMINE")
+// unanswered names the commands that a server left without a reply when it ended
+// the connection without a word, "" for none.
+func (k *checker) unanswered() string {
+	if k.bye || k.scanner.lost {
+		return ""
+	}
+	return k.scanner.tags()
 }
 
-func (k *checker) open() bool { return k.selected || k.selecting() }
-
-// ended makes the end of the connection an error of its own where commands
-// were left without a reply and nobody said BYE.
+// ended makes such an end an error of its own.
 func (k *checker) ended(err error, strict bool) error {
-	left := k.scanner.tags()
-	if !strict || left == "" || k.bye || !errors.Is(err, io.EOF) {
+	left := k.unanswered()
+	if !strict || left == "" || !errors.Is(err, io.EOF) {
 		return err
 	}
 	return fmt.Errorf("%w: no BYE, and no reply to %s", err, left)
+}
+
+// restart follows a session on inside TLS; everything said before is void (RFC
+// 9051, 6.2.1).
+func (k *checker) restart() {
+	k.scanner.restart()
+	k.startTLS = false
 }

@@ -72,6 +72,7 @@ func (c *Conn) StartTLS(config *tls.Config) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
+	c.checker.restart()
 	return c.handshake(ctx, config)
 }
 

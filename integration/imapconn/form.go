@@ -1,9 +1,7 @@
 package imapconn
 
 import (
-	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -71,10 +69,7 @@ func nesting(line string) string {
 			}
 			i += size - 1
 		case '{':
-			if found := inCommand.FindStringSubmatchIndex(line[i:]); found != nil && found[0] == 0 {
-				size, _ := strconv.Atoi(line[i+found[2] : i+found[3]]) // nine digits at most
-				i += found[1] + size - 1
-			}
+			i += max(literalSize(line[i:])-1, 0)
 		case '\r', '\n', 0:
 			return "CR, LF or NUL outside a literal (RFC 9051, 9)"
 		}
@@ -99,42 +94,4 @@ func quotedSize(s string) int {
 		}
 	}
 	return 0
-}
-
-// setSize counts the numbers in a set without "*".
-func setSize(set string) (int, error) {
-	size := 0
-	err := eachRange(set, func(low, high int) { size += high - low + 1 })
-	return size, err
-}
-
-func largestOf(set string) (int, error) {
-	largest := 0
-	err := eachRange(set, func(_, high int) { largest = max(largest, high) })
-	return largest, err
-}
-
-func eachRange(set string, do func(low, high int)) error {
-	for part := range strings.SplitSeq(set, ",") {
-		first, second, isRange := strings.Cut(part, ":")
-		low, err := strconv.ParseUint(first, 10, 32)
-		high := low
-		if isRange && err == nil {
-			high, err = strconv.ParseUint(second, 10, 32)
-		}
-		if err != nil || low == 0 || high == 0 {
-			return fmt.Errorf("%q is no set", set)
-		}
-		do(int(min(low, high)), int(max(low, high)))
-	}
-	return nil
-}
-
-func oneOf(word string, words ...string) bool {
-	for _, w := range words {
-		if strings.EqualFold(word, w) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -48,6 +49,15 @@ func abridge(raw string) string {
 		return raw
 	}
 	return fmt.Sprintf("%s ... %d octets ... %s", raw[:maxShown/2], len(raw)-maxShown, raw[len(raw)-maxShown/2:])
+}
+
+// last are the last lines.
+func (t *transcript) last(lines int) string {
+	at := len(t.text)
+	for ; lines > 0 && at > 0; lines-- {
+		at = bytes.LastIndexByte(t.text[:at-1], '\n') + 1
+	}
+	return string(t.text[at:])
 }
 
 func (t *transcript) String() string { return string(t.text) }
