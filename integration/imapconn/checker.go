@@ -98,12 +98,20 @@ func (k *checker) continuation() string {
 // tagged follows a reply: there is exactly one to each command.
 func (k *checker) tagged(tag, rest string) string {
 	c, ok := k.scanner.done(tag)
+	if !ok && strings.HasPrefix(string(k.scanner.line), tag+" ") { // it does not wait for the end of the line
+		k.scanner.lost = true
+		return ""
+	}
 	if !ok {
 		return "a tagged reply to no outstanding command, or a second one (RFC 9051, 2.2.2)"
 	}
 	good := isOK(rest)
 	switch c.name {
 	case "SELECT", "EXAMINE":
+		if strings.HasPrefix(strings.ToUpper(rest), "BAD ") { // it was not even attempted
+			k.opening = opening{}
+			return ""
+		}
 		return k.opened(c, good)
 	case "CLOSE", "UNSELECT":
 		if good {
@@ -114,7 +122,7 @@ func (k *checker) tagged(tag, rest string) string {
 	case "COMPRESS":
 		k.compress = good
 	case "LOGOUT":
-		return k.loggedOut(good)
+		return k.loggedOut(c, good)
 	}
 	if good {
 		return k.answered(c, rest)
@@ -122,11 +130,11 @@ func (k *checker) tagged(tag, rest string) string {
 	return ""
 }
 
-func (k *checker) loggedOut(good bool) string {
+func (k *checker) loggedOut(c *command, good bool) string {
 	if good && !k.bye {
 		return "LOGOUT is OK without a BYE before (RFC 9051, 6.1.3)"
 	}
-	if left := k.scanner.tags(); good && left != "" {
+	if left := k.scanner.tagsBefore(c.order); good && left != "" {
 		return "the session ends without a reply to " + left
 	}
 	return ""

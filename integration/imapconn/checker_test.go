@@ -3,6 +3,7 @@ package imapconn
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,8 +11,11 @@ import (
 // opened is a session with three messages in the selected folder.
 const opened = "S:* OK hello|C:s SELECT INBOX|S:* FLAGS ()|S:* 3 EXISTS|S:s OK selected|"
 
-// What each session's last response breaks; "" is a session without fault.
-var rules = []struct{ name, session, broken string }{
+// ruleTest says what a session's last response breaks; "" is a session without
+// fault.
+type ruleTest struct{ name, session, broken string }
+
+var rules = []ruleTest{
 	{"greeting", "S:* NO hello", "the greeting is"},
 	{"greeting of a tag", "S:a OK hello", "the greeting is"},
 	{"no CRLF", "S:* OK hello\n", "does not end in CRLF"},
@@ -38,6 +42,7 @@ var rules = []struct{ name, session, broken string }{
 	{"reply twice", opened + "C:a NOOP|S:a OK done|S:a OK done", "or a second one"},
 	{"reply to nothing", opened + "C:a NOOP|S:b OK done", "or a second one"},
 	{"reply missing at LOGOUT", opened + "C:a NOOP|C:z LOGOUT|S:* BYE now|S:z OK done", "without a reply to a NOOP"},
+	{"commands behind LOGOUT", opened + "C:z LOGOUT|C:a NOOP|S:* BYE now|S:z OK done", ""},
 	{"LOGOUT", opened + "C:z LOGOUT|S:* BYE now|S:z OK done", ""},
 	{"LOGOUT without BYE", opened + "C:z LOGOUT|S:z OK done", "without a BYE"},
 
@@ -87,7 +92,10 @@ var rules = []struct{ name, session, broken string }{
 	{"ESEARCH for another", opened + `C:a SEARCH RETURN (ALL) ALL|S:* ESEARCH (TAG "b") ALL 1`, "no outstanding command"},
 }
 
-func TestRules(t *testing.T) {
+func TestRules(t *testing.T) { checkRules(t, rules) }
+
+func checkRules(t *testing.T, rules []ruleTest) {
+	t.Helper()
 	for _, test := range rules {
 		t.Run(test.name, func(t *testing.T) {
 			var k checker
@@ -143,9 +151,24 @@ func TestEndWithoutReply(t *testing.T) {
 	}
 }
 
+// A server need not wait for the end of a line that is too long.
+func TestReplyToHalfALine(t *testing.T) {
+	var k checker
+	k.received("* OK hello\r\n")
+	k.sent("abc NOO")
+	if broken := k.received("abc BAD too long\r\n"); broken != "" {
+		t.Error(broken)
+	}
+	k = checker{greeted: true}
+	k.sent("abc NOO")
+	if broken := k.received("ab BAD too long\r\n"); broken == "" {
+		t.Error("nobody has sent anything with that tag")
+	}
+}
+
 // A test may send and be sent anything; the checker has to live with it.
 func FuzzChecker(f *testing.F) {
-	for _, test := range rules {
+	for _, test := range slices.Concat(rules, folderRules, fetchRules, searchRules, openingRules) {
 		f.Add(test.session)
 	}
 	f.Fuzz(func(t *testing.T, session string) {

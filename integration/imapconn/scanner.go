@@ -43,7 +43,7 @@ const maxCommandLine = 1 << 20
 
 func (s *scanner) feed(raw string) {
 	for len(raw) > 0 {
-		if s.waits { // the server has not asked for the literal
+		if s.waits || s.first("STARTTLS") != nil { // the server has not asked for the literal, or is changing to TLS
 			s.lost = true
 		}
 		if s.skip > 0 {
@@ -235,16 +235,21 @@ func (s *scanner) byTag(tag string) *command {
 }
 
 // tags names the commands without a reply, "" where there is none.
-func (s *scanner) tags() string {
+func (s *scanner) tags() string { return s.tagsBefore(s.count + 1) }
+
+// tagsBefore are those of commands that were sent before one.
+func (s *scanner) tagsBefore(order int) string {
 	var all []string
 	for _, c := range s.pending {
-		all = append(all, c.tag+" "+c.name)
+		if c.order < order {
+			all = append(all, c.tag+" "+c.name)
+		}
 	}
 	return strings.Join(all, ", ")
 }
 
 // secret is what stands behind a password's command.
-var secret = regexp.MustCompile(`(?i)(LOGIN|AUTHENTICATE) .*`)
+var secret = regexp.MustCompile(`(?i)(LOGIN|AUTHENTICATE) [^\r\n]*`)
 
 // tell shows a line as people may see it.
 func (s *scanner) tell(line string) {
