@@ -154,6 +154,8 @@ var planted = []struct {
 	{"a second reply", []string{"C:b NOOP\r\n", "b OK done\r\nb OK done\r\n", "C:end"}, "or a second one"},
 	{"a reply that is missing", []string{"C:b NOOP\r\n", "S:end"}, "no BYE, and no reply to b NOOP"},
 	{"a reply that is missing, with BYE", []string{"C:b NOOP\r\n", "* BYE sorry\r\n", "S:end"}, ""},
+	{"a reply that is left out", []string{"C:b NOOP\r\nc NOOP\r\n", "c OK done\r\n", "C:end"}, "there is none to b NOOP"},
+	{"a client that does not wait for the last", []string{"C:b NOOP\r\nc NOOP\r\n", "b OK done\r\n", "C:end"}, ""},
 	{"a client that does not wait", []string{"C:b NOOP\r\n", "C:end"}, ""},
 	{"a response that is cut off", []string{"* 4 EXI", "S:end"}, "ends within a response"},
 	{"a line of nonsense", []string{"nonsense\r\n", "C:end"}, "neither tagged nor"},

@@ -259,6 +259,15 @@ func (k *checker) outOfRange(name string) string {
 	return fmt.Sprintf("%s with a number out of range: there are %d messages", name, k.folder.exists)
 }
 
+// skipped names the commands that have no reply, though one that was sent later
+// has, "" for none.
+func (k *checker) skipped() string {
+	if k.bye || k.scanner.lost {
+		return ""
+	}
+	return k.scanner.tagsBefore(k.scanner.replied)
+}
+
 // unanswered names the commands that a server left without a reply when it ended
 // the connection without a word, "" for none.
 func (k *checker) unanswered() string {

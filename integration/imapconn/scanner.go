@@ -33,6 +33,7 @@ type scanner struct {
 	lost    bool
 	current *command // the one that is being sent
 	count   int      // of commands
+	replied int      // the order of the last one that has its reply
 	pending []*command
 	begun   func(*command)    // told of each command; nil is nobody
 	heard   func(line string) // told of each line, without passwords; nil is nobody
@@ -107,7 +108,7 @@ func framed(line string) bool {
 
 var (
 	plainLiteral = regexp.MustCompile(`[ (\]]~?\{(0|[1-9]\d{0,8})\+?\}\r\n$`)
-	plainCommand = regexp.MustCompile(`^[A-Za-z0-9._-]+ [A-Za-z][A-Za-z0-9-]*( [^ \r]|\r\n$)`)
+	plainCommand = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64} [A-Za-z][A-Za-z0-9-]*( [^ \r]|\r\n$)`)
 )
 
 func openQuote(text string) bool {
@@ -192,6 +193,7 @@ func (s *scanner) done(tag string) (*command, bool) {
 		s.current = nil
 	}
 	s.pending = slices.DeleteFunc(s.pending, func(p *command) bool { return p == c })
+	s.replied = max(s.replied, c.order)
 	return c, true
 }
 

@@ -1,6 +1,9 @@
 package imapconn
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const (
 	returns   = opened + `C:a SEARCH RETURN (MIN MAX COUNT ALL) ALL|S:* ESEARCH (TAG "a") `
@@ -86,6 +89,7 @@ var openingRules = []ruleTest{
 	{"lost and found", opened + "C:a  NOOP|S:* BAD what?|C:b SELECT b|S:* FLAGS ()|S:* 1 EXISTS|S:b OK done|C:c NOOP|S:* 2 EXPUNGE", "out of range"},
 	{"lost and not found", opened + "C:a  NOOP|S:* BAD what?|C:b SELECT b|C:c NOOP|S:* FLAGS ()|S:* 1 EXISTS|S:b OK done|S:* 2 EXPUNGE", ""},
 	{"a literal that was not asked for", opened + "C:a APPEND x {8}|C:b NOOP|S:a NO none|S:b OK done", ""},
+	{"a tag as long as no other", opened + "C:" + strings.Repeat("x", 65) + " NOOP|S:* BAD what?|S:* 9 EXPUNGE", ""},
 	{"a bare LF", opened + "C:a NOOP\n|S:* 3 EXPUNGE|S:* 3 EXPUNGE", ""},
 	{"a size in another form", opened + "C:a APPEND x { 8+}|S:b OK done", ""},
 	{"an open quote before a size", opened + `C:a APPEND "x {8+}|S:b OK done`, ""},

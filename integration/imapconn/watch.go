@@ -78,10 +78,14 @@ func (w *watch) restart() {
 	w.transcript.note("TLS")
 }
 
-// clientEnded: whoever goes need not be answered.
+// clientEnded: whoever goes need not be answered. But the replies come in order
+// from a server that runs one command after the other.
 func (w *watch) clientEnded(err error) {
 	w.clientGone = true
 	w.transcript.note(fmt.Sprintf("the client has ended: %v", err))
+	if left := w.checker.skipped(); left != "" && !w.blind {
+		w.tell("later commands have their replies, and there is none to " + left)
+	}
 }
 
 func (w *watch) serverEnded(err error) {
