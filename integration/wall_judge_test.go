@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,8 +64,12 @@ func (b stageBox) strangers(may string) []string {
 	for _, file := range append(inbox, others...) {
 		at, _ := filepath.Rel(b.dir, file) // it was found there
 		_, flags, _ := strings.Cut(at, ":2,")
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // renamed, or gone, since
+		}
 		mayGo := may != "" && (strings.HasPrefix(at, ".Trash/") || strings.Contains(flags, "F"))
-		if !mayGo && !slices.ContainsFunc(props, func(p prop) bool { return p.explains(at) }) {
+		if !mayGo && !slices.ContainsFunc(props, func(p prop) bool { return p.explains(at, string(text)) }) {
 			found = append(found, `a new message is marked \Deleted: `+at)
 		}
 	}

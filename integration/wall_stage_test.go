@@ -75,10 +75,10 @@ func (p prop) file() string { return fmt.Sprintf("170000000%s.M%sP1.wall", p.num
 
 // explains reports whether a file with \Deleted is a prop (which is judged for
 // itself), or a copy of the one that had the mark before: Dovecot's copies keep
-// name and flags of what they are copies of.
-func (p prop) explains(file string) bool {
+// the flags of what they are copies of. text is the message.
+func (p prop) explains(file, text string) bool {
 	inPlace := strings.HasPrefix(file, filepath.Join(p.folder, "cur", p.file()))
-	return inPlace || strings.Contains(p.flags, "T") && strings.Contains(file, p.file())
+	return inPlace || strings.Contains(p.flags, "T") && strings.Contains(text, "<"+p.number+"@")
 }
 
 // stage is a Dovecot with a mailbox for each attempt: they need not wait for
