@@ -30,6 +30,7 @@ type folder struct {
 	keywords    []string   // all that were ever used here
 	version     uint64     // counts changes
 	gone        bool       // was deleted
+	renamed     int        // how often
 	watchers    map[chan struct{}]struct{}
 }
 
@@ -45,6 +46,13 @@ func (f *folder) called() string {
 	f.box.mu.Lock()
 	defer f.box.mu.Unlock()
 	return f.name
+}
+
+// renames is how often it got another name.
+func (f *folder) renames() int {
+	f.box.mu.Lock()
+	defer f.box.mu.Unlock()
+	return f.renamed
 }
 
 // changed tells all who wait for news. The lock is held.
@@ -84,7 +92,7 @@ func (f *folder) add(drafts []draftMessage) (first uint32) {
 	defer f.box.mu.Unlock()
 	first = f.uidNext
 	for _, d := range drafts {
-		m := &message{text: d.text, uid: f.uidNext, date: d.date}
+		m := &message{text: d.text, uid: f.uidNext, date: d.date.Local()} // Dovecot keeps no zone
 		f.learn(d.flags.keywords)
 		m.flags.Store(d.flags.apply(newFlags(0, nil), f.keywords))
 		f.messages = append(f.messages, m)

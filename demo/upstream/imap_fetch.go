@@ -37,6 +37,9 @@ func (s *imapSession) cmdFetch(c *command) string {
 	if problem != "" {
 		return problem
 	}
+	if slices.Contains(f.short, "FLAGS") {
+		s.tellKeywords()
+	}
 	for _, n := range numbers {
 		f.one(n)
 		if s.over {
@@ -117,7 +120,7 @@ func (f *fetch) one(n int) {
 	e := &f.s.open.entries[n]
 	m, gone := e.m, e.m.gone.Load()
 	f.gone = f.gone || gone && f.needsText()
-	marked := f.marks && !gone && f.mark(e)
+	marked := f.marks && f.mark(e) // gone or not
 	w := f.s.w
 	b := append(w.AvailableBuffer(), "* "...)
 	b = append(strconv.AppendInt(b, int64(n)+1, 10), " FETCH ("...)
@@ -159,7 +162,7 @@ func (f *fetch) mark(e *entry) bool {
 		return false
 	}
 	v.folder.store([]*message{e.m}, change{mode: '+', system: seen}, v.rights)
-	if e.told.equal(old) {
+	if e.told == old {
 		e.told = e.m.flags.Load()
 	}
 	return true
@@ -202,6 +205,8 @@ func (f *fetch) writeLong(sec *section, m *message, gone bool) {
 	switch {
 	case gone && sec.structure:
 		_, _ = w.WriteString(lost[sec.label])
+	case gone && sec.sizeOnly:
+		_ = w.WriteByte('0')
 	case gone:
 		_, _ = w.WriteString("NIL")
 	case sec.structure:

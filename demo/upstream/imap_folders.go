@@ -179,26 +179,50 @@ func readStatusItems(args []arg) (items []string, problem string) {
 	return items, ""
 }
 
-// status counts what was asked for. mine is the view of a session that has the
-// folder open, and so has \Recent messages of its own; else nil.
+// status tells what was asked for. mine is the view of a session that has the
+// folder open, else nil: such a session is told what it knows already.
 func (f *folder) status(items []string, mine *view) string {
+	counts := f.counts
+	if mine != nil {
+		counts = mine.counts
+	}
+	numbers := counts()
+	var told []string
+	for _, item := range statusItems {
+		if slices.Contains(items, item) {
+			told = append(told, fmt.Sprintf("%s %d", item, numbers[item]))
+		}
+	}
+	return strings.Join(told, " ")
+}
+
+// counts are the values of all status items.
+func (f *folder) counts() map[string]int64 {
 	f.box.mu.Lock()
 	defer f.box.mu.Unlock()
 	counts := map[string]int64{"MESSAGES": int64(len(f.messages)), "UIDNEXT": int64(f.uidNext), "UIDVALIDITY": int64(f.uidValidity)}
 	for _, m := range f.messages {
 		counts["SIZE"] += m.size()
-		if m.uid >= f.recentFrom || mine != nil && mine.isRecent(m) {
+		if m.uid >= f.recentFrom {
 			counts["RECENT"]++
 		}
 		if !m.flags.Load().has(seen) {
 			counts["UNSEEN"]++
 		}
 	}
-	var told []string
-	for _, item := range statusItems {
-		if slices.Contains(items, item) {
-			told = append(told, fmt.Sprintf("%s %d", item, counts[item]))
+	return counts
+}
+
+// counts are the values of all status items, as the session knows them.
+func (v *view) counts() map[string]int64 {
+	counts := map[string]int64{
+		"MESSAGES": int64(len(v.entries)), "RECENT": int64(v.counted), "UIDNEXT": int64(v.lastUID) + 1, "UIDVALIDITY": int64(v.folder.uidValidity),
+	}
+	for _, e := range v.entries {
+		counts["SIZE"] += e.m.size()
+		if !e.told.has(seen) {
+			counts["UNSEEN"]++
 		}
 	}
-	return strings.Join(told, " ")
+	return counts
 }

@@ -24,6 +24,9 @@ type command struct {
 	action Action
 	after  string // a line behind the tagged answer
 
+	storesByUID bool // the news are the answer, and have UIDs
+	hasSets     bool // a search by numbers or UIDs: Dovecot tells no EXPUNGE then
+
 	problem string    // the answer, where the command could not be read
 	drafts  *appender // what APPEND reads
 }

@@ -3,7 +3,6 @@ package upstream
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -13,6 +12,14 @@ type candidate struct {
 	number int // from 1
 	flags  *flags
 	recent bool
+	lost   *bool // set where a text was needed that another session removed
+}
+
+// readable reports whether the text is still there.
+func (c candidate) readable() bool {
+	gone := c.m.gone.Load()
+	*c.lost = *c.lost || gone
+	return !gone
 }
 
 // test is one key of SEARCH.
@@ -21,12 +28,11 @@ type test func(candidate) bool
 // cmdSearch is SEARCH and UID SEARCH (RFC 9051, 6.4.4; RFC 4731).
 func (s *imapSession) cmdSearch(c *command) string {
 	args, results, extended := returnOptions(c.args)
-	if extended && !s.can("ESEARCH") {
-		return c.bad("Unknown argument RETURN")
+	if problem := s.checkResults(results, extended, "ESEARCH"); problem != "" {
+		return c.bad(problem)
 	}
 	if len(args) > 1 && args[0].is("CHARSET") {
-		charset := strings.ToUpper(args[1].text)
-		if charset != "UTF-8" && charset != "US-ASCII" {
+		if !knownCharset(args[1].text) {
 			return "NO [BADCHARSET] Unknown charset."
 		}
 		args = args[2:]
@@ -39,13 +45,27 @@ func (s *imapSession) cmdSearch(c *command) string {
 	if p.problem != "" {
 		return c.bad(p.problem)
 	}
-	found := s.open.find(match, c.uid)
+	c.hasSets = p.sets
+	found, lost := s.open.find(match)
+	numbers := numbersOf(found, c.uid)
 	if extended {
-		s.say(fmt.Sprintf(`* ESEARCH (TAG %s)`, quote(c.tag)) + esearch(found, results, c.uid))
+		s.say(fmt.Sprintf(`* ESEARCH (TAG %s)`, quote(c.tag)) + esearch(numbers, results, c.uid))
 	} else {
-		s.sayFound(found)
+		s.sayFound("SEARCH", numbers)
 	}
-	return "OK Search completed."
+	return foundAll(lost, "Search")
+}
+
+func knownCharset(name string) bool {
+	return strings.EqualFold(name, "UTF-8") || strings.EqualFold(name, "US-ASCII")
+}
+
+// foundAll is the answer where a search came to its end.
+func foundAll(lost bool, what string) string {
+	if lost {
+		return "OK [EXPUNGEISSUED] " + what + " completed, but some messages were already expunged."
+	}
+	return "OK " + what + " completed."
 }
 
 // returnOptions takes RETURN (...) off.
@@ -62,26 +82,27 @@ func returnOptions(args []arg) (rest []arg, results []string, extended bool) {
 	return args[2:], results, true
 }
 
-// find gives the numbers or UIDs of what matches.
-func (v *view) find(match test, uid bool) (found []uint32) {
-	for i, e := range v.entries {
-		if match(candidate{e.m, i + 1, e.m.flags.Load(), v.isRecent(e.m)}) {
-			if uid {
-				found = append(found, e.m.uid)
-			} else {
-				found = append(found, uint32(i+1))
-			}
+// checkResults says what is wrong with the options of a search's RETURN.
+func (s *imapSession) checkResults(results []string, extended bool, needs string) string {
+	if extended && !s.can(needs) {
+		return "Unknown argument RETURN"
+	}
+	for _, r := range results {
+		if !slices.Contains([]string{"MIN", "MAX", "ALL", "COUNT"}, r) {
+			return "Unknown search return option " + r
 		}
 	}
-	return found
+	return ""
 }
 
-func (s *imapSession) sayFound(found []uint32) {
-	_, _ = s.w.WriteString("* SEARCH")
-	for _, n := range found {
-		_, _ = s.w.Write(strconv.AppendUint(append(s.w.AvailableBuffer(), ' '), uint64(n), 10))
+// find gives what matches. lost says that a message could not be read.
+func (v *view) find(match test) (found []numbered, lost bool) {
+	for i, e := range v.entries {
+		if match(candidate{e.m, i + 1, e.told, v.isRecent(e.m), &lost}) {
+			found = append(found, numbered{i + 1, e.m})
+		}
 	}
-	s.say("")
+	return found, lost
 }
 
 func esearch(found []uint32, results []string, uid bool) string {

@@ -13,6 +13,7 @@ type searchParser struct {
 	view    *view
 	args    []arg
 	problem string
+	sets    bool // there are numbers or UIDs in it
 }
 
 func (p *searchParser) fail(problem string) test {
@@ -49,9 +50,12 @@ func (p *searchParser) key() test {
 		return p.fail("Missing search parameters")
 	case a.kind == list && len(a.list) == 0:
 		return p.fail("No search parameters inside list")
+	case a.kind != list && a.kind != atom:
+		return p.fail("Unknown argument " + strings.ToUpper(a.text))
 	case a.kind == list:
 		inner := &searchParser{view: p.view, args: a.list}
 		t := inner.all()
+		p.sets = p.sets || inner.sets
 		if inner.problem != "" {
 			return p.fail(inner.problem)
 		}
@@ -98,9 +102,13 @@ func flagKey(name string) test {
 
 // numbers matches a set.
 func (p *searchParser) numbers(set set, uid bool) test {
+	p.sets = true
 	last := uint32(len(p.view.entries))
 	if uid && last > 0 {
 		last = p.view.entries[last-1].m.uid
+	}
+	if !uid { // in SEARCH "*" does not draw a range back from beyond the last message
+		set = slices.DeleteFunc(set, func(r span) bool { return (r.low == star) != (r.high == star) && max(r.low, r.high) > last })
 	}
 	spans := set.resolve(last)
 	return func(c candidate) bool {
@@ -154,15 +162,15 @@ func (p *searchParser) withValue(name string) test {
 
 func (p *searchParser) amount(name, text string) test {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return p.fail("Invalid search size parameter")
+	if err != nil || n < 0 || n == 0 && (name == "OLDER" || name == "YOUNGER") { // RFC 5032, 3
+		return p.fail("Invalid search parameter")
 	}
 	age := time.Duration(n) * time.Second
 	switch name {
 	case "LARGER":
-		return func(c candidate) bool { return c.m.size() > n }
+		return func(c candidate) bool { return c.readable() && c.m.size() > n }
 	case "SMALLER":
-		return func(c candidate) bool { return c.m.size() < n }
+		return func(c candidate) bool { return c.readable() && c.m.size() < n }
 	case "OLDER":
 		return func(c candidate) bool { return time.Since(c.m.date) >= age }
 	}
@@ -173,6 +181,9 @@ func (p *searchParser) amount(name, text string) test {
 func contains(header bool, text string) test {
 	want := bytes.ToLower([]byte(text))
 	return func(c candidate) bool {
+		if !c.readable() {
+			return false
+		}
 		where := c.m.raw
 		if !header {
 			where = where[c.m.header:]
@@ -203,11 +214,7 @@ func (p *searchParser) day(name, text string) test {
 	return func(c candidate) bool {
 		date := c.m.date
 		if sent {
-			at, err := sentDate(c.m.text)
-			if err != nil {
-				return false
-			}
-			date = at
+			date = sentDay(c.m.text)
 		}
 		y, mo, d := date.Date()
 		switch compared := time.Date(y, mo, d, 0, 0, 0, 0, time.UTC).Compare(day); rule {

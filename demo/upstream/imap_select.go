@@ -23,7 +23,7 @@ func (s *imapSession) cmdSelect(c *command) string {
 	if !strings.Contains(rights, "r") {
 		return "NO [NOPERM] Permission denied."
 	}
-	s.open = &view{folder: f, rights: rights, readOnly: c.name == "EXAMINE"}
+	s.open = &view{folder: f, rights: rights, readOnly: c.name == "EXAMINE", renamed: f.renames()}
 	s.open.update(true)
 	s.describe()
 	if s.open.readOnly {
@@ -54,7 +54,11 @@ func (s *imapSession) describe() {
 }
 
 func (s *imapSession) cmdClose(c *command) string {
-	s.expunge(c, func(*message) bool { return true })
+	known := make(map[*message]bool) // Dovecot does not look again at what others marked
+	for _, e := range s.open.entries {
+		known[e.m] = e.told.has(deleted)
+	}
+	s.expunge(c, func(m *message) bool { return known[m] })
 	s.open = nil
 	return "OK Close completed."
 }
@@ -66,24 +70,24 @@ func (s *imapSession) cmdUnselect(*command) string {
 
 // cmdExpunge is EXPUNGE and UID EXPUNGE. The news tell what went.
 func (s *imapSession) cmdExpunge(c *command) string {
-	which := func(*message) bool { return true }
+	which := s.open.has(set{{1, star}}) // not what came since
 	if c.uid {
 		if len(c.args) == 0 || !c.args[0].word() {
 			return c.bad("Missing arguments")
 		}
-		set, ok := parseSet(c.args[0].text)
+		uids, ok := parseSet(c.args[0].text)
 		if !ok {
 			return c.bad("Invalid uidset")
 		}
-		which = s.open.has(set)
+		which = s.open.has(uids)
 	}
 	s.expunge(c, which)
 	return "OK Expunge completed."
 }
 
 // has tells which messages of the view are in a UID set.
-func (v *view) has(set set) func(*message) bool {
-	numbers, _ := v.numbers(set, true)
+func (v *view) has(uids set) func(*message) bool {
+	numbers, _ := v.numbers(uids, true)
 	in := make(map[*message]bool, len(numbers))
 	for _, m := range v.messages(numbers) {
 		in[m] = true

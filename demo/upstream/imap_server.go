@@ -13,9 +13,9 @@ type IMAPOptions struct {
 	Greeting string
 	// Without are capabilities that the server does not have: their commands
 	// and forms are unknown to it. ACL, BINARY, ENABLE, ESEARCH, ID, IDLE,
-	// LIST-EXTENDED, LITERAL+, MOVE, MULTIAPPEND, NAMESPACE, SASL-IR,
-	// SPECIAL-USE, UIDPLUS and UNSELECT can be left out, and the mechanisms as
-	// AUTH=PLAIN. A server without LITERAL+ takes the content of {n+} for
+	// LIST-EXTENDED, LITERAL+, MOVE, MULTIAPPEND, NAMESPACE, SASL-IR, SORT,
+	// ESORT, SPECIAL-USE, UIDPLUS and UNSELECT can be left out, the algorithms
+	// as THREAD=REFERENCES, and the mechanisms as AUTH=PLAIN. A server without LITERAL+ takes the content of {n+} for
 	// commands, as Courier does.
 	Without []string
 	// Capabilities are announced besides, whether the server can or not.
@@ -44,7 +44,8 @@ type IMAPOptions struct {
 var (
 	capabilities = []string{"IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL+", "STARTTLS", "AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2"}
 	later        = []string{
-		"MULTIAPPEND", "UNSELECT", "CHILDREN", "NAMESPACE", "UIDPLUS", "LIST-EXTENDED", "ESEARCH", "WITHIN",
+		"SORT", "THREAD=REFERENCES", "THREAD=ORDEREDSUBJECT",
+		"MULTIAPPEND", "UNSELECT", "CHILDREN", "NAMESPACE", "UIDPLUS", "LIST-EXTENDED", "ESEARCH", "ESORT", "WITHIN",
 		"LIST-STATUS", "BINARY", "MOVE", "STATUS=SIZE", "ACL", "RIGHTS=texk", "SPECIAL-USE",
 	}
 )
@@ -60,6 +61,8 @@ func (s *Server) can(name string) bool {
 		return s.IMAP.SpecialFolders && !slices.Contains(s.IMAP.Without, name)
 	case "RIGHTS=texk":
 		name = "ACL"
+	case "ESORT":
+		return s.can("SORT") && !slices.Contains(s.IMAP.Without, name)
 	case "LIST-STATUS":
 		return s.can("LIST-EXTENDED") && !slices.Contains(s.IMAP.Without, name)
 	}

@@ -196,7 +196,10 @@ func (s *imapSession) run1(c *command) {
 		return
 	}
 	if row.news != never && !strings.HasPrefix(answer, "BAD") {
-		s.tellNews(row.news == all || row.news == notBySequence && c.uid, c.name == "UID STORE")
+		s.tellNews(row.news == all || row.news == notBySequence && c.uid && !c.hasSets, c.storesByUID)
+		if s.over { // said BYE, and nothing else
+			return
+		}
 	}
 	s.say(c.tag + " " + answer)
 	if c.after != "" {

@@ -1,14 +1,13 @@
 package upstream
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// star is "*": the last message.
-const star = math.MaxUint32
+// star is "*", the last message, which is no number: 4294967295 means itself.
+const star = 0
 
 // span is low:high, both included.
 type span struct{ low, high uint32 }

@@ -10,6 +10,9 @@ func (s *imapSession) pick(c *command) (numbers []int, problem string) {
 	if len(c.args) < 2 || !c.args[0].word() {
 		return nil, c.bad("Invalid arguments")
 	}
+	if c.args[0].kind != atom {
+		return nil, c.bad("Invalid messageset")
+	}
 	set, ok := parseSet(c.args[0].text)
 	if ok {
 		numbers, ok = s.open.numbers(set, c.uid)
@@ -42,6 +45,7 @@ func (s *imapSession) cmdStore(c *command) string {
 	if bad != "" {
 		return c.bad("Invalid system flag " + bad)
 	}
+	c.storesByUID = c.uid && !silent
 	v := s.open
 	if v.readOnly {
 		return "OK Store ignored with read-only mailbox."
@@ -67,7 +71,7 @@ func (v *view) current(numbers []int) []*flags {
 // there before (RFC 9051, 6.4.6).
 func (v *view) quiet(numbers []int, before []*flags) {
 	for i, n := range numbers {
-		if e := &v.entries[n]; e.told.equal(before[i]) {
+		if e := &v.entries[n]; e.told == before[i] {
 			e.told = e.m.flags.Load()
 		}
 	}
@@ -99,12 +103,12 @@ func (s *imapSession) copyTo(c *command) (from []*message, code, problem string)
 	if problem != "" {
 		return nil, "", problem
 	}
+	if len(numbers) == 0 { // Dovecot does not look where to
+		return nil, "", "OK No messages found."
+	}
 	to, problem := s.target(c)
 	if problem != "" {
 		return nil, "", problem
-	}
-	if len(numbers) == 0 {
-		return nil, "", "OK No messages found."
 	}
 	from = s.open.messages(numbers)
 	rights := to.box.rightsOf(s.user)

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"fmt"
+	"net/mail"
 	"strings"
 )
 
@@ -56,6 +57,16 @@ func addresses(value string) string {
 		return "NIL"
 	}
 	return "(" + b.String() + ")"
+}
+
+// firstLocal is the part before the @ of the first address in a list.
+func firstLocal(value string) string {
+	list, err := mail.ParseAddressList(value)
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	local, _, _ := strings.Cut(list[0].Address, "@")
+	return local
 }
 
 // addressParser reads RFC 5322, 3.4, as far as ordinary mail goes.

@@ -18,12 +18,13 @@ type view struct {
 	keywords int    // so many of the folder's keywords were told
 	version  uint64 // of the folder, when it was last looked at
 	lastUID  uint32 // no message up to here is new
+	renamed  int    // how often the folder was, when it was opened
 }
 
 // entry is one message, at its number less one.
 type entry struct {
 	m    *message
-	told *flags // as the client knows them
+	told *flags // as the client knows them; SEARCH goes by them
 }
 
 // isRecent reports whether the message has \Recent in this session.
@@ -43,7 +44,7 @@ type news struct {
 	expunged []int      // numbers, the highest first
 	exists   bool       // there are more messages
 	recent   bool       // the number of \Recent ones is another
-	deleted  bool       // the folder is gone
+	lost     bool       // the folder is gone, or has another name
 }
 
 // numbered is a message and its number.
@@ -58,8 +59,8 @@ func (v *view) update(expunge bool) (n news) {
 	f := v.folder
 	f.box.mu.Lock()
 	defer f.box.mu.Unlock()
-	if f.gone {
-		return news{deleted: true}
+	if f.gone || f.renamed != v.renamed {
+		return news{lost: true}
 	}
 	if v.keywords < len(f.keywords) {
 		n.keywords, v.keywords = slices.Clone(f.keywords), len(f.keywords)
@@ -71,8 +72,8 @@ func (v *view) update(expunge bool) (n news) {
 		if leaves {
 			gone++
 		}
-		if now := e.m.flags.Load(); now != e.told {
-			if !(leaves && expunge) && !now.equal(e.told) {
+		if now := e.m.flags.Load(); now != e.told { // told even where they were changed back
+			if !(leaves && expunge) {
 				n.flagged = append(n.flagged, numbered{i + 1, e.m})
 			}
 			e.told = now
@@ -172,8 +173,8 @@ func (s *imapSession) tellNews(expunge, uid bool) {
 		return
 	}
 	n := v.update(expunge)
-	if n.deleted {
-		s.say("* BYE Selected mailbox was deleted, have to disconnect.")
+	if n.lost {
+		s.say("* BYE IMAP session state is inconsistent, please relogin.")
 		s.over, s.open = true, nil
 		return
 	}
@@ -191,6 +192,19 @@ func (s *imapSession) tellNews(expunge, uid bool) {
 	}
 	if n.recent {
 		s.say("* " + strconv.Itoa(v.counted) + " RECENT")
+	}
+}
+
+// tellKeywords tells those that are new: they are told in front of flags that a
+// client asked for.
+func (s *imapSession) tellKeywords() {
+	v := s.open
+	v.folder.box.mu.Lock()
+	keywords := slices.Clone(v.folder.keywords)
+	v.folder.box.mu.Unlock()
+	if v.keywords < len(keywords) {
+		v.keywords = len(keywords)
+		s.sayFlags(keywords, v.readOnly)
 	}
 }
 

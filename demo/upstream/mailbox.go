@@ -99,6 +99,8 @@ func (b *mailbox) rename(from, to string) {
 			delete(b.folders, name)
 			f.name = to + rest
 			b.folders[f.name] = f
+			f.renamed++
+			f.changed()
 		}
 	}
 }

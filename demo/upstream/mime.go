@@ -81,6 +81,16 @@ func sentDate(t *text) (time.Time, error) {
 	return mail.ParseDate(value)
 }
 
+// sentDay is the date for a comparison of days. A message without one was sent
+// long ago, as Dovecot sees it.
+func sentDay(t *text) time.Time {
+	date, err := sentDate(t)
+	if err != nil {
+		return time.Unix(0, 0).UTC()
+	}
+	return date
+}
+
 // part is one part of a message, or the whole of it.
 type part struct {
 	header, body []byte
