@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -61,10 +62,10 @@ func TestSimulatedUpstreamTransparency(t *testing.T) {
 // holdToDovecot plays a script to both, and allows the differences of a file.
 func holdToDovecot(t *testing.T, script, differences string) {
 	t.Helper()
-	expected, leftOut := readSimulated(t, differences)
-	steps := readSteps(t, script, leftOut)
+	rules := readRules(t, differences)
+	steps := readSteps(t, script, rules.leftOut)
 	direct := startDovecot(t, func(o *dovecot.Options) { o.Extra = special })
-	comparePlays(t, steps, expected, dialer(t, direct.IMAP(), nil), dialer(t, serveSimulated(t), nil))
+	comparePlays(t, steps, rules, dialer(t, direct.IMAP(), nil), dialer(t, serveSimulated(t), nil))
 }
 
 // serveSimulated serves the server in memory with the mailboxes of the tests
@@ -91,7 +92,7 @@ func serveSimulated(t testing.TB) (address string) {
 }
 
 // comparePlays plays steps to both sides at once.
-func comparePlays(t *testing.T, steps []scriptStep, expected []*difference, left, right func() (*imapconn.Conn, error)) {
+func comparePlays(t *testing.T, steps []scriptStep, rules simulatedRules, left, right func() (*imapconn.Conn, error)) {
 	t.Helper()
 	var plays [2][]played
 	var errs [2]error
@@ -105,7 +106,10 @@ func comparePlays(t *testing.T, steps []scriptStep, expected []*difference, left
 			t.Errorf("%s: %v", []string{"Dovecot", "the server in memory"}[i], err)
 		}
 	}
-	for _, d := range differences(plays[0], plays[1], expected) {
+	for i := range plays[0] {
+		plays[0][i].answer = rules.without(plays[0][i].answer)
+	}
+	for _, d := range differences(plays[0], plays[1], rules.expected) {
 		t.Error(d)
 	}
 	t.Logf("%d commands", commands(plays[0]))
@@ -132,9 +136,15 @@ func readSteps(t testing.TB, file string, leftOut []string) []scriptStep {
 	return all
 }
 
-// readSimulated reads what the server in memory answers otherwise, and which
-// sections it is not asked; the head of the file explains its format.
-func readSimulated(t testing.TB, file string) (expected []*difference, leftOut []string) {
+// simulatedRules are what the server in memory need not do as Dovecot does.
+type simulatedRules struct {
+	expected []*difference
+	leftOut  []string         // sections
+	missing  []*regexp.Regexp // responses
+}
+
+// readRules reads them; the head of the file explains its format.
+func readRules(t testing.TB, file string) (rules simulatedRules) {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -142,20 +152,29 @@ func readSimulated(t testing.TB, file string) (expected []*difference, leftOut [
 	}
 	var rest strings.Builder
 	for paragraph := range strings.SplitSeq(string(content), "\n\n") {
-		name, is := strings.CutPrefix(paragraph, "left out: ")
-		if !is {
+		first, reason, _ := strings.Cut(strings.TrimSpace(paragraph), "\nreason: ")
+		rule, what, _ := strings.Cut(first, ": ")
+		switch {
+		case rule != "left out" && rule != "missing":
 			rest.WriteString(strings.ReplaceAll(paragraph, "\nmemory: ", "\nguard: ") + "\n\n")
-			continue
+		case reason == "":
+			t.Fatalf("%s: %q has no reason", file, first)
+		case rule == "left out":
+			rules.leftOut = append(rules.leftOut, what)
+		default:
+			rules.missing = append(rules.missing, regexp.MustCompile("^(?:"+what+")$"))
 		}
-		name, reason, _ := strings.Cut(strings.TrimSpace(name), "\nreason: ")
-		if reason == "" {
-			t.Fatalf("%s: no reason to leave %s out", file, name)
-		}
-		leftOut = append(leftOut, name)
 	}
-	expected, err = parseDifferences(rest.String())
+	rules.expected, err = parseDifferences(rest.String())
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	return expected, leftOut
+	return rules
+}
+
+// without leaves out the responses that the server in memory does not make.
+func (r simulatedRules) without(answer []string) []string {
+	return slices.DeleteFunc(slices.Clone(answer), func(response string) bool {
+		return slices.ContainsFunc(r.missing, func(m *regexp.Regexp) bool { return m.MatchString(response) })
+	})
 }

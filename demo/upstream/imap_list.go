@@ -115,6 +115,9 @@ func (s *imapSession) readList(c *command) (q query, problem string) {
 		for _, a := range args[0].list {
 			q.subscribed = q.subscribed || a.is("SUBSCRIBED")
 			q.special = q.special || a.is("SPECIAL-USE")
+			if !a.isOneOf("SUBSCRIBED", "SPECIAL-USE", "REMOTE", "RECURSIVEMATCH") {
+				return q, c.bad("Unknown select option")
+			}
 		}
 		args = args[1:]
 	}
@@ -155,6 +158,8 @@ func (s *imapSession) readReturn(c *command, q *query, args []arg) string {
 				return c.bad(problem)
 			}
 			q.status = items
+		} else if a.kind != list && !a.isOneOf("SUBSCRIBED", "CHILDREN", "SPECIAL-USE") {
+			return c.bad("Unknown return option")
 		}
 		q.want = append(q.want, strings.ToUpper(a.text))
 	}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -53,6 +54,9 @@ func (a arg) word() bool { return a.kind != list }
 
 // is compares an atom.
 func (a arg) is(name string) bool { return a.kind == atom && strings.EqualFold(a.text, name) }
+
+// isOneOf compares an atom with several.
+func (a arg) isOneOf(names ...string) bool { return slices.ContainsFunc(names, a.is) }
 
 // errTooLong is a line that is too long. Its end was read.
 var errTooLong = errors.New("the line is too long")

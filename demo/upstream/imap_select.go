@@ -8,12 +8,15 @@ import (
 // cmdSelect is SELECT and EXAMINE. Whatever comes of it, no folder stays open
 // (RFC 9051, 6.3.2).
 func (s *imapSession) cmdSelect(c *command) string {
+	if len(c.args) == 0 || !c.args[0].word() {
+		return c.bad("Invalid arguments")
+	}
+	if len(c.args) > 1 && !(c.args[1].kind == list && len(c.args[1].list) == 1 && c.args[1].list[0].is("CONDSTORE")) {
+		return c.bad("Unknown parameter")
+	}
 	if s.open != nil {
 		s.say("* OK [CLOSED] Previous mailbox closed.")
 		s.open = nil
-	}
-	if len(c.args) == 0 || !c.args[0].word() {
-		return c.bad("Invalid arguments")
 	}
 	f, problem := s.find(c.args[0].text)
 	if problem != "" {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,9 @@ func (s *imapSession) cmdStore(c *command) string {
 	what := c.args[2:]
 	if len(what) == 1 && what[0].kind == list {
 		what = what[0].list
+	}
+	if slices.ContainsFunc(what, func(a arg) bool { return a.kind != atom }) {
+		return c.bad("Flags list contains non-atoms")
 	}
 	change, bad := parseFlags(mode, texts(what))
 	if bad != "" {
