@@ -49,16 +49,17 @@ func (s *Server) Removed() []Removal {
 // Remove takes messages of an INBOX away past every session, as an
 // administrator would.
 func (s *Server) Remove(user string, uniqueIDs ...string) {
-	inbox := s.mailbox(user).inbox
-	gone := inbox.expunge(func(m *message) bool { return slices.Contains(uniqueIDs, s.uniqueID(m)) })
+	inbox := s.mailbox(user).inbox()
+	gone := inbox.expunge(func(m *message) bool { return slices.Contains(uniqueIDs, s.uniqueID(inbox.uidValidity, m)) })
 	s.record(inbox, gone, Removal{})
 }
 
 // UniqueIDs lists what is in a user's INBOX.
 func (s *Server) UniqueIDs(user string) []string {
 	var ids []string
-	for _, m := range s.mailbox(user).inbox.snapshot() {
-		ids = append(ids, s.uniqueID(m))
+	inbox := s.mailbox(user).inbox()
+	for _, m := range inbox.snapshot() {
+		ids = append(ids, s.uniqueID(inbox.uidValidity, m))
 	}
 	return ids
 }

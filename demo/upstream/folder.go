@@ -66,6 +66,16 @@ func (f *folder) changed() {
 	}
 }
 
+// end tells all sessions that have the folder open that it is gone. The lock is
+// held.
+func (f *folder) end() {
+	f.gone = true
+	for _, m := range f.messages {
+		m.gone.Store(true)
+	}
+	f.changed()
+}
+
 // watch returns a channel on which changes are told, one or several at once.
 func (f *folder) watch() (news chan struct{}, stop func()) {
 	news = make(chan struct{}, 1)

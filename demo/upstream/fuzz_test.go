@@ -16,6 +16,7 @@ func FuzzSession(f *testing.F) {
 		"a APPEND INBOX (\\Seen) \"01-Jan-2020 10:00:00 +0000\" {4+}\r\nA: b {4+}\r\nA: b\r\n", "a SELECT {5+}\r\nINBOX\r\nb UID SEARCH RETURN (MIN ALL) OR NOT 1 (2:* SUBJECT \"x\")\r\n",
 		"a LIST (SUBSCRIBED) \"\" (\"a\" %) RETURN (STATUS (MESSAGES) CHILDREN)\r\n", "a APPEND INBOX {5}\r\nab", "a IDLE\r\nDONE\r\n", "a UID\r\n", "a SELECT INBOX\r\nb FETCH 1 (ENVELOPE BODYSTRUCTURE BINARY[1])\r\n",
 		"a SELECT INBOX\r\nb STORE 1 FLAGS (x \\Seen)\r\nc COPY 1 INBOX\r\n", "a AUTHENTICATE PLAIN\r\nAHUAc2VjcmV0\r\n", "a STATUS {3+}\r\n\x00\r\n\r\n", "a (((((\r\n", "a X \"\\\r\n",
+		"a SELECT INBOX\r\nb UID SORT RETURN (MIN ALL) (REVERSE SUBJECT FROM DATE) UTF-8 NOT UID 2\r\nc THREAD REFERENCES UTF-8 ALL\r\nd UID THREAD ORDEREDSUBJECT UTF-8 1:*\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -48,6 +49,31 @@ func FuzzSession(f *testing.F) {
 		}
 		if gone := s.Removed(); len(gone) > 0 {
 			t.Errorf("removed %v", gone)
+		}
+	})
+}
+
+// FuzzThread: whatever the letters say of each other, each is told once.
+func FuzzThread(f *testing.F) {
+	f.Add("<a>", "<b>", "<c>", "tea", "<b> <a>", "<c> <a>", "<a> <b>")
+	f.Add("<a>", "<a>", "", "Re: tea", "<x> <y>", "<y> <x>", "<x>")
+	f.Add("<a>", "<b>", "<c>", "", "<c>", "<a>", "<b>")
+	f.Fuzz(func(t *testing.T, id1, id2, id3, subject, ref1, ref2, ref3 string) {
+		for name, algorithm := range map[string]func([]*thread) []*thread{"REFERENCES": byReferences, "ORDEREDSUBJECT": bySubject} {
+			var all []*thread
+			for i, letter := range [][2]string{{id1, ref1}, {id2, ref2}, {id3, ref3}, {id1, ref2}, {id2, ref3}} {
+				text := newText([]byte("Message-ID: " + letter[0] + "\r\nReferences: " + letter[1] + "\r\nSubject: " + subject + "\r\n\r\n"))
+				all = append(all, &thread{number: uint32(i + 1), m: &message{text: text, uid: uint32(i + 1), date: letterDate}})
+			}
+			told := ""
+			for _, root := range algorithm(all) {
+				told += "(" + string(root.append(nil)) + ")"
+			}
+			for _, digit := range "12345" {
+				if strings.Count(told, string(digit)) != 1 {
+					t.Errorf("%s: %s", name, told)
+				}
+			}
 		}
 	})
 }

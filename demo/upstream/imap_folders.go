@@ -118,7 +118,7 @@ func (s *imapSession) cmdSubscribe(c *command) string {
 	}
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
-	if f == s.account.inbox {
+	if f.box == s.account && f.name == inboxName {
 		name = inboxName
 	}
 	s.account.subscribed[name] = true

@@ -81,7 +81,12 @@ func (s *Server) capability(loggedIn, encrypted bool) string {
 			words = append(words, word)
 		}
 	}
-	return strings.Join(append(words, s.IMAP.Capabilities...), " ")
+	for _, word := range s.IMAP.Capabilities {
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // delimiter parts levels on the wire.

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// uidValidity is the INBOX's in all mailboxes: they live as long as the
+// firstUIDValidity is the INBOX's in all mailboxes, which live as long as the
 // server. Folders made later have higher ones.
-const uidValidity = 0x6b039c95
+const firstUIDValidity = 0x6b039c95
 
 // inboxName is the INBOX's name; RFC 9051, 5.1 compares it in any case.
 const inboxName = "INBOX"
@@ -23,7 +23,6 @@ const allRights = "lrwstipekxa"
 type mailbox struct {
 	owner    string
 	password string
-	inbox    *folder
 
 	mu         sync.Mutex
 	folders    map[string]*folder // the INBOX too
@@ -34,9 +33,8 @@ type mailbox struct {
 }
 
 func newMailbox(owner, password string) *mailbox {
-	b := &mailbox{owner: owner, password: password, subscribed: make(map[string]bool), rights: make(map[string]string), validity: uidValidity}
-	b.inbox = newFolder(b, inboxName, "", uidValidity)
-	b.folders = map[string]*folder{inboxName: b.inbox}
+	b := &mailbox{owner: owner, password: password, subscribed: make(map[string]bool), rights: make(map[string]string), validity: firstUIDValidity}
+	b.folders = map[string]*folder{inboxName: newFolder(b, inboxName, "", firstUIDValidity)}
 	return b
 }
 
@@ -81,11 +79,7 @@ func (b *mailbox) destroy(name string) ([]*message, bool) {
 		return nil, false
 	}
 	delete(b.folders, name)
-	f.gone = true
-	for _, m := range f.messages {
-		m.gone.Store(true)
-	}
-	f.changed()
+	f.end()
 	return f.messages, true
 }
 
@@ -112,6 +106,31 @@ func (b *mailbox) folder(name string) *folder {
 	return b.folders[name]
 }
 
+// inbox is always there; what it is may change, see Server.ChangeUIDValidity.
+func (b *mailbox) inbox() *folder { return b.folder(inboxName) }
+
+// renumber puts a new folder in the place of one, with what is in it: with
+// another UIDVALIDITY, and UIDs from 1 on. No if there is none.
+func (b *mailbox) renumber(name string) (uidValidity uint32, there bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.folders[name]
+	if old == nil {
+		return 0, false
+	}
+	b.make(name, old.use)
+	f := b.folders[name]
+	f.keywords = old.keywords
+	for _, m := range old.messages {
+		again := &message{text: m.text, uid: f.uidNext, date: m.date}
+		again.flags.Store(m.flags.Load())
+		f.messages = append(f.messages, again)
+		f.uidNext++
+	}
+	old.end()
+	return f.uidValidity, true
+}
+
 // names lists the folders in order, the INBOX first.
 func (b *mailbox) names() []string {
 	b.mu.Lock()
@@ -133,7 +152,7 @@ func (b *mailbox) rightsOf(user string) string {
 
 // deliver stores a message.
 func (b *mailbox) deliver(octets []byte) {
-	b.inbox.add([]draftMessage{{text: newText(clone(octets)), date: time.Now(), flags: change{mode: '='}}})
+	b.inbox().add([]draftMessage{{text: newText(clone(octets)), date: time.Now(), flags: change{mode: '='}}})
 }
 
 // clone leaves the room that newText likes.
@@ -141,7 +160,8 @@ func clone(octets []byte) []byte {
 	return append(make([]byte, 0, len(octets)+spare), octets...)
 }
 
-func (s *Server) uniqueID(m *message) string {
+// uniqueID is a message's in a folder with that UIDVALIDITY.
+func (s *Server) uniqueID(uidValidity uint32, m *message) string {
 	if s.UniqueID != nil {
 		return s.UniqueID(int(m.uid))
 	}

@@ -79,6 +79,14 @@ func (s *Server) AddUser(name, password string) {
 	s.mailboxes[name] = newMailbox(name, password)
 }
 
+// RemoveUser takes a mailbox away with what is in it. Sessions that are logged
+// in to it go on.
+func (s *Server) RemoveUser(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mailboxes, name)
+}
+
 // Deliver puts a message into a user's mailbox. Line ends become CRLF.
 func (s *Server) Deliver(user string, message []byte) {
 	s.mailbox(user).deliver(message)
@@ -89,6 +97,14 @@ func (s *Server) Received() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.received)
+}
+
+// Forget empties what Received, Clients and Removed tell, which else grows with
+// every command.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received, s.clients, s.removed = nil, nil, nil
 }
 
 // Clients lists what XCLIENT said.

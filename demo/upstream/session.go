@@ -21,6 +21,7 @@ type session struct {
 
 	user    string
 	box     *mailbox // nil until the login
+	inbox   *folder  // as it was at the login
 	drop    []*message
 	deleted map[*message]bool
 	over    bool
@@ -200,7 +201,8 @@ func (s *session) logIn(user, password string) {
 		s.say("-ERR [IN-USE] Mailbox is locked by another POP3 session.")
 		s.over = true
 	default:
-		s.user, s.box, s.drop = user, box, box.inbox.snapshot()
+		s.user, s.box, s.inbox = user, box, box.inbox()
+		s.drop = s.inbox.snapshot()
 		s.say("+OK Logged in.")
 	}
 }
@@ -228,7 +230,7 @@ func (s *session) after(verb, rest string) {
 			s.say("-ERR Unknown command: UIDL")
 			return
 		}
-		s.list(rest, s.uniqueID)
+		s.list(rest, func(m *message) string { return s.uniqueID(s.inbox.uidValidity, m) })
 	case "RETR", "TOP":
 		s.retrieve(verb, rest)
 	case "DELE":
@@ -252,8 +254,8 @@ func (s *session) after(verb, rest string) {
 
 // update removes what the client marked (RFC 1939, 6).
 func (s *session) update() {
-	gone := s.box.inbox.expunge(func(m *message) bool { return s.deleted[m] })
-	s.record(s.box.inbox, gone, Removal{User: s.user, Session: s.id, Command: "QUIT"})
+	gone := s.inbox.expunge(func(m *message) bool { return s.deleted[m] })
+	s.record(s.inbox, gone, Removal{User: s.user, Session: s.id, Command: "QUIT"})
 }
 
 func (s *session) each(f func(n int, m *message)) {
