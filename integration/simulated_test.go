@@ -109,6 +109,11 @@ func comparePlays(t *testing.T, steps []scriptStep, rules simulatedRules, left, 
 	for i := range plays[0] {
 		plays[0][i].answer = rules.without(plays[0][i].answer)
 	}
+	for i := range plays {
+		for j := range plays[i] {
+			plays[i][j].answer = rules.relevant(plays[i][j].answer)
+		}
+	}
 	for _, d := range differences(plays[0], plays[1], rules.expected) {
 		t.Error(d)
 	}
@@ -141,6 +146,9 @@ type simulatedRules struct {
 	expected []*difference
 	leftOut  []string         // sections
 	missing  []*regexp.Regexp // responses
+
+	// irrelevant is left out of the responses of both; nil is nothing.
+	irrelevant *regexp.Regexp
 }
 
 // readRules reads them; the head of the file explains its format.
@@ -177,4 +185,17 @@ func (r simulatedRules) without(answer []string) []string {
 	return slices.DeleteFunc(slices.Clone(answer), func(response string) bool {
 		return slices.ContainsFunc(r.missing, func(m *regexp.Regexp) bool { return m.MatchString(response) })
 	})
+}
+
+// relevant leaves out what is irrelevant, and responses of which nothing is left.
+func (r simulatedRules) relevant(answer []string) (left []string) {
+	if r.irrelevant == nil {
+		return answer
+	}
+	for _, response := range answer {
+		if short := r.irrelevant.ReplaceAllString(response, ""); short != "" || response == "" {
+			left = append(left, short)
+		}
+	}
+	return left
 }

@@ -26,6 +26,7 @@ type command struct {
 	after  string // a line behind the tagged answer
 
 	storesByUID bool // the news are the answer, and have UIDs
+	noNews      bool // Dovecot tells none behind some failures
 	hasSets     bool // a search by numbers or UIDs: Dovecot tells no EXPUNGE then
 
 	problem string    // the answer, where the command could not be read

@@ -102,7 +102,6 @@ func flagKey(name string) test {
 
 // numbers matches a set.
 func (p *searchParser) numbers(set set, uid bool) test {
-	p.sets = true
 	last := uint32(len(p.view.entries))
 	if uid && last > 0 {
 		last = p.view.entries[last-1].m.uid
@@ -111,13 +110,17 @@ func (p *searchParser) numbers(set set, uid bool) test {
 		set = slices.DeleteFunc(set, func(r span) bool { return (r.low == star) != (r.high == star) && max(r.low, r.high) > last })
 	}
 	spans := set.resolve(last)
-	return func(c candidate) bool {
+	match := func(c candidate) bool {
 		n := uint32(c.number)
 		if uid {
 			n = c.m.uid
 		}
 		return slices.ContainsFunc(spans, func(r span) bool { return r.has(n) })
 	}
+	for i, e := range p.view.entries { // one that names no message counts for nothing
+		p.sets = p.sets || match(candidate{m: e.m, number: i + 1})
+	}
+	return match
 }
 
 // withValue reads the keys that have an argument.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -57,11 +58,10 @@ func (s *imapSession) describe() {
 }
 
 func (s *imapSession) cmdClose(c *command) string {
-	known := make(map[*message]bool) // Dovecot does not look again at what others marked
-	for _, e := range s.open.entries {
-		known[e.m] = e.told.has(deleted)
+	// Dovecot only looks at what others marked where this session knows of a mark.
+	if slices.ContainsFunc(s.open.entries, func(e entry) bool { return e.told.has(deleted) }) {
+		s.expunge(c, s.open.has(set{{1, star}}))
 	}
-	s.expunge(c, func(m *message) bool { return known[m] })
 	s.open = nil
 	return "OK Close completed."
 }

@@ -195,7 +195,7 @@ func (s *imapSession) run1(c *command) {
 	if answer == "" { // the connection was lost, or there is nothing to say
 		return
 	}
-	if row.news != never && !strings.HasPrefix(answer, "BAD") {
+	if row.news != never && !c.noNews && !strings.HasPrefix(answer, "BAD") {
 		s.tellNews(row.news == all || row.news == notBySequence && c.uid && !c.hasSets, c.storesByUID)
 		if s.over { // said BYE, and nothing else
 			return

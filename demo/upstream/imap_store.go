@@ -49,11 +49,11 @@ func (s *imapSession) cmdStore(c *command) string {
 	if bad != "" {
 		return c.bad("Invalid system flag " + bad)
 	}
-	c.storesByUID = c.uid && !silent
 	v := s.open
 	if v.readOnly {
 		return "OK Store ignored with read-only mailbox."
 	}
+	c.storesByUID = c.uid && !silent
 	before := v.current(numbers)
 	v.folder.store(v.messages(numbers), change, v.rights)
 	if silent {
@@ -112,6 +112,7 @@ func (s *imapSession) copyTo(c *command) (from []*message, code, problem string)
 	}
 	to, problem := s.target(c)
 	if problem != "" {
+		c.noNews = true
 		return nil, "", problem
 	}
 	from = s.open.messages(numbers)
