@@ -15,6 +15,7 @@ import (
 type moving struct {
 	name     string // as the client wrote it
 	to       target
+	here     bool   // the folder that they are in: Dovecot can lose messages that are moved to where they are
 	within   bool   // in another folder of the same mailbox: the ledger knows the copies
 	asked    bool   // validity is what the upstream says
 	validity uint32 // UIDVALIDITY, 0 not known
@@ -23,7 +24,8 @@ type moving struct {
 func (s *session) movingTo(name string) *moving {
 	t := s.resolve(name)
 	from := s.folder.target
-	return &moving{name: name, to: t, within: t.mailbox == from.mailbox && t.folder != from.folder && isRegular(t.folder)}
+	here := t.mailbox == from.mailbox && t.folder == from.folder
+	return &moving{name: name, to: t, here: here, within: t.mailbox == from.mailbox && !here && isRegular(t.folder)}
 }
 
 // askValidity asks for the destination's UIDVALIDITY, once.

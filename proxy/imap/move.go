@@ -50,7 +50,7 @@ func (s *session) carryMove(ctx context.Context, to string, rulings []guard.Fold
 		return result{}, err
 	case len(left) == 0 && len(rulings) > 0:
 		return result{word: "OK", text: "OK Move completed"}, nil
-	case slices.ContainsFunc(left, isDeferred), !s.upstreamHas("MOVE") && !s.upstreamHas("UIDPLUS"):
+	case slices.ContainsFunc(left, isDeferred), m.here, !s.upstreamHas("MOVE") && !s.upstreamHas("UIDPLUS"):
 		return s.moveAway(ctx, m, left)
 	}
 	remove, err := s.commitMove(ctx, left)
