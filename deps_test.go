@@ -42,6 +42,7 @@ const allowed = `
 	integration/clients:
 	integration/imapconn:
 	integration/servers: integration/imapconn
+	integration/views:
 	bench:            demo/upstream tlsconf
 	bench/park:       proxy tlsconf
 `
