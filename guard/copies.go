@@ -10,6 +10,7 @@ import (
 	"mailguard/ledger"
 	"mailguard/member"
 	"mailguard/message"
+	"mailguard/policy"
 )
 
 // copies remembers what members have copied within a mailbox lately: COPY,
@@ -125,4 +126,19 @@ func (f *Folder) source(uid message.UID) copySource {
 // copied says where the member has copied a message lately.
 func (f *Folder) copied(uid message.UID) (copyMade, bool) {
 	return f.guard.copies.find(f.source(uid), f.guard.Now())
+}
+
+// copiesOf are the copies that make moves of expunges which are deferred.
+func (f *Folder) copiesOf(rulings []FolderRuling) (made []ledger.FolderCopy) {
+	for _, r := range rulings {
+		if r.Outcome != policy.Deferred || r.Facts.Op != policy.IMAPMove {
+			continue
+		}
+		if c, ok := f.copied(r.Seen.UID); ok && c.to.key.Name == r.Facts.Destination {
+			made = append(made, ledger.FolderCopy{
+				Original: r.Seen.UID, Folder: c.to.key.Name, Placed: Copy{UIDValidity: c.to.key.UIDValidity, UID: c.to.uid},
+			})
+		}
+	}
+	return made
 }

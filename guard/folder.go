@@ -94,8 +94,9 @@ func (f *Folder) Close() {
 	}
 }
 
-// Unsettled are the messages, in ascending order, whose removal was begun, and
-// of which nobody knew when the folder was opened whether it was carried out.
+// Unsettled are the messages, in ascending order, of which nobody knew when the
+// folder was opened whether they are gone: their removal was begun, or they came
+// back to this member by an Undo.
 // The session looks whether they are there, and calls Settle.
 func (f *Folder) Unsettled() []message.UID { return f.unsettled }
 

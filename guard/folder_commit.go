@@ -55,7 +55,8 @@ func (f *Folder) Save(ctx context.Context) error {
 
 // Commit puts deletions on record, all in one transaction: the allowed ones are
 // claimed, the deferred ones are hidden from the member, and these, the refused
-// and the accepted ones lose their mark. Only when Commit has returned nil may
+// and the accepted ones lose their mark. What was copied before and is deferred
+// was moved: the copy is remembered as by CommitMove. Only when Commit has returned nil may
 // the client be told that what Deferred names is gone. Only when Commit has
 // returned nil may anything be removed upstream, and only the messages that it
 // names, in ascending order; what is allowed and not named is being removed by
@@ -74,7 +75,7 @@ func (f *Folder) Commit(ctx context.Context, rulings []FolderRuling) (remove []m
 	if f.member == nil && !f.watching {
 		return nil, fmt.Errorf("%w: %w", ErrTemporary, errNotOpen)
 	}
-	remove, err = f.record(ctx, rulings, nil)
+	remove, err = f.record(ctx, rulings, f.copiesOf(rulings))
 	switch {
 	case err == nil:
 		f.guard.copies.forget(f.visitor.Mailbox, f.key, remove)
@@ -125,8 +126,8 @@ func (f *Folder) record(ctx context.Context, rulings []FolderRuling, copies []le
 // Settle says of messages that were claimed, or marked, whether they are there:
 // of those that Commit named once the upstream has answered, and at SELECT of
 // those that Unsettled, Marks and Hidden name. Marks on what is gone end, and it
-// is hidden no more. What is there
-// keeps its mark and may be deleted again: at once if its removal was this
+// is hidden no more; whoever had got it back by an Undo has the copy again. What
+// is there keeps its mark and may be deleted again: at once if its removal was this
 // session's, and else once it cannot be under way any more. Of what is not
 // known, say nothing. If it fails, a later look settles the same.
 func (f *Folder) Settle(ctx context.Context, gone, there []message.UID) error {
@@ -137,7 +138,8 @@ func (f *Folder) Settle(ctx context.Context, gone, there []message.UID) error {
 			own[uid] = at
 		}
 	}
-	err := g.Ledger.SettleFolder(ctx, f.visitor.Mailbox, f.key, ledger.Settlement{At: g.Now(), Gone: gone, There: there, Own: own})
+	back, err := g.Ledger.SettleFolder(ctx, f.visitor.Mailbox, f.key,
+		ledger.Settlement{At: g.Now(), Gone: gone, There: there, Own: own, Since: f.since})
 	if err != nil {
 		f.warn(err, "what became of deletions is not recorded")
 		return err
@@ -145,9 +147,19 @@ func (f *Folder) Settle(ctx context.Context, gone, there []message.UID) error {
 	for _, uid := range slices.Concat(gone, there) {
 		delete(f.claims, uid)
 	}
+	f.forget(gone, back)
+	return nil
+}
+
+// forget forgets what is gone, and that the copies are hidden which came back
+// for it.
+func (f *Folder) forget(gone []message.UID, back []ledger.Returned) {
+	g := f.guard
 	g.folders.gone(f.place(), gone)
 	g.copies.forget(f.visitor.Mailbox, f.key, gone)
-	return nil
+	for _, r := range back {
+		g.folders.unhide(openFolder{f.visitor.Mailbox, r.Folder}, r.Member, []message.UID{r.UID})
+	}
 }
 
 func (f *Folder) warn(err error, what string) {

@@ -104,6 +104,7 @@ func (m *folderModel) enter(who member.Name) *modelFolder {
 	s := &modelFolder{Folder: f, who: who, shown: maps.Clone(m.marks[who]), gone: maps.Clone(m.hidden[who])}
 	m.sessions = append(m.sessions, s)
 	want := slices.Sorted(maps.Keys(m.claims))
+	want = after(want, slices.Collect(maps.Keys(m.undone[who])), nil)
 	if got := f.Unsettled(); !slices.Equal(got, want) {
 		m.T.Fatalf("unsettled %v, want %v", got, want)
 	}
@@ -122,6 +123,7 @@ func (m *folderModel) settle(s *modelFolder, gone, there []message.UID) {
 	if err := s.Settle(m.s.t.Context(), gone, there); err != nil {
 		m.T.Fatal(err)
 	}
+	m.looked(s, gone, there)
 	for _, uid := range gone {
 		delete(m.claims, uid)
 		m.settled[uid] = true
@@ -188,7 +190,7 @@ func (m *folderModel) expunge() {
 		c, claimed := m.claims[uid]
 		switch {
 		case m.on && !m.okay[uid] && !m.pinned[uid]:
-			m.hide(s, uid, false)
+			m.hide(s, uid, m.copiedLately(s.who, uid))
 		case !m.okay[uid] || m.pinned[uid]:
 			delete(m.marks[s.who], uid)
 			delete(s.shown, uid)
@@ -205,6 +207,7 @@ func (m *folderModel) expunge() {
 	}
 	for _, uid := range remove {
 		m.claims[uid] = modelClaim{s, m.s.clock.Now()}
+		delete(m.undone[s.who], uid) // it was seen
 	}
 	s.remove = append(s.remove, remove...)
 }
@@ -283,15 +286,18 @@ func (m *folderModel) tell(s *modelFolder) {
 // doubt, and only what was removed counts as deleted.
 func (m *folderModel) end() {
 	m.s.clock.pass(time.Hour)
-	m.settleAll(m.enter("alice"))
+	for who := range m.marks {
+		m.settleAll(m.enter(who))
+	}
+	for who := range m.marks {
+		if again := m.enter(who); len(again.Unsettled()) != 0 {
+			m.T.Fatalf("still unsettled: %v", again.Unsettled())
+		}
+	}
 	for _, s := range m.sessions {
 		s.Close()
 	}
 	m.sessions = nil
-	if again := m.enter("bob"); len(again.Unsettled()) != 0 {
-		m.T.Fatalf("still unsettled: %v", again.Unsettled())
-	}
-	m.sessions[0].Close()
 	m.endHidden()
 	mailbox := fmt.Sprintf("m.mailbox_id = (SELECT id FROM mailboxes WHERE name = '%s')", m.s.box)
 	for what, query := range map[string]string{

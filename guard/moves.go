@@ -122,8 +122,9 @@ func (f *Folder) Originals(ctx context.Context, uids []message.UID, dest string)
 // It returns the originals that came back, by the copies' UIDs: only those
 // copies are hidden now, the others are still to be moved. Only originals of
 // the folder's present UIDVALIDITY come back, and none that is being removed.
-// The caller makes sure before that they are there: a member whose original is
-// gone past the guard would be left with neither. Sessions of this member that
+// Nobody has to look whether they are there: they are among Unsettled at the
+// member's next SELECT of dest, and for one that is gone past the guard the
+// member gets the copy back. Sessions of this member that
 // have dest open show the originals from the next SELECT on. The error wraps
 // ErrTemporary: nothing has changed.
 func (f *Folder) Undo(ctx context.Context, rulings []FolderRuling, dest string, destValidity uint32) (map[message.UID]Original, error) {

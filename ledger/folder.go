@@ -22,7 +22,7 @@ type FolderKey struct {
 // value: nothing in it changes after it was returned.
 type Folder struct {
 	Marks     []message.UID // this member's own \Deleted, in ascending order
-	Unsettled []message.UID // claimed, and nobody knows yet whether they are gone; in ascending order
+	Unsettled []message.UID // claimed, or come back to this member by an undo, and nobody knows yet whether they are gone; in ascending order
 	Hidden    []message.UID // deleted by this member, and not known to be gone; in ascending order
 }
 
@@ -42,18 +42,29 @@ func (l *Ledger) OpenFolder(ctx context.Context, v Visit, key FolderKey) (*Folde
 		if f.Hidden, err = hiddenUIDs(ctx, q, v, w, key); err != nil {
 			return err
 		}
-		// The signs make SQLite take the index of what is unsettled, which is
-		// nearly empty, and not the one of all that the folder holds.
-		f.Unsettled, err = uids(ctx, q, `SELECT uid FROM messages
-			WHERE mailbox_id = ? AND folder = ? AND claimed_at IS NOT NULL AND gone_at IS NULL
-				AND +uid_validity = ? AND +uid IS NOT NULL`, w.mailbox, key.Name, key.UIDValidity)
-		slices.Sort(f.Unsettled)
+		f.Unsettled, err = unsettledUIDs(ctx, q, w, key)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// unsettledUIDs are what the member's session should look for.
+func unsettledUIDs(ctx context.Context, q querier, w visitor, key FolderKey) ([]message.UID, error) {
+	// The signs make SQLite take the index of what is unsettled, which is
+	// nearly empty, and not the one of all that the folder holds.
+	claimed, err := uids(ctx, q, `SELECT uid FROM messages
+		WHERE mailbox_id = ? AND folder = ? AND claimed_at IS NOT NULL AND gone_at IS NULL
+			AND +uid_validity = ? AND +uid IS NOT NULL`, w.mailbox, key.Name, key.UIDValidity)
+	if err != nil {
+		return nil, err
+	}
+	undone, err := undoneUIDs(ctx, q, w, key)
+	all := append(claimed, undone...)
+	slices.Sort(all)
+	return slices.Compact(all), err
 }
 
 // uids are the answer to a query for UIDs.

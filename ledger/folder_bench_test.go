@@ -86,7 +86,7 @@ func BenchmarkRecordFolder(b *testing.B) {
 			b.Fatal(len(claimed), err)
 		}
 		b.StopTimer()
-		if err := f.SettleFolder(b.Context(), box, inbox, Settlement{At: r.At, Gone: claimed}); err != nil {
+		if _, err := f.SettleFolder(b.Context(), box, inbox, Settlement{At: r.At, Gone: claimed}); err != nil {
 			b.Fatal(err)
 		}
 		first += manyUIDs

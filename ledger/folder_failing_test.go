@@ -18,7 +18,7 @@ import (
 func (f *fixture) dump() string {
 	f.tb.Helper()
 	var all strings.Builder
-	for _, table := range []string{"mailboxes", "members", "uses", "messages", "fetches", "deletions", "decisions", "marks", "moved_copies"} {
+	for _, table := range []string{"mailboxes", "members", "uses", "messages", "fetches", "deletions", "decisions", "marks", "moved_copies", "undone_moves", "folder_lives"} {
 		err := f.reading(func(q querier) error {
 			return each(f.tb.Context(), q, func(rows *sql.Rows) error {
 				columns, err := rows.Columns()
@@ -66,7 +66,7 @@ func TestAFaultAnywhere(t *testing.T) {
 		call   func(f *fixture) error
 	}{
 		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, moved_copies INSERT, marks DELETE", record},
-		{"UndoMoves", "uses INSERT, messages INSERT, messages UPDATE, decisions INSERT, deletions INSERT, deletions DELETE, marks DELETE", func(f *fixture) error {
+		{"UndoMoves", "uses INSERT, messages INSERT, messages UPDATE, decisions INSERT, deletions INSERT, deletions DELETE, marks DELETE, undone_moves INSERT", func(f *fixture) error {
 			v := f.visitIMAP("alice")
 			back, err := f.UndoMoves(f.tb.Context(), v, trash, Undo{At: v.At, Copies: moves(policy.Deferred, 51), To: inbox})
 			if (err == nil) != (len(back) == 1) {
@@ -80,10 +80,13 @@ func TestAFaultAnywhere(t *testing.T) {
 		{"Mark in a new folder", "marks INSERT, marks DELETE", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
 		}},
-		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE, moved_copies DELETE", func(f *fixture) error {
-			return f.SettleFolder(f.tb.Context(), box, inbox, Settlement{
-				At: f.clock.pass(claimLasts + time.Minute), Gone: []message.UID{7}, There: []message.UID{9},
-			})
+		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE, moved_copies DELETE, undone_moves DELETE", func(f *fixture) error {
+			at := f.clock.pass(claimLasts + time.Minute)
+			back, err := f.SettleFolder(f.tb.Context(), box, inbox, Settlement{At: at, Since: at, Gone: []message.UID{7, 14}, There: []message.UID{9, 15}})
+			if (err == nil) != (len(back) == 1) {
+				f.tb.Errorf("back %v, %v", back, err)
+			}
+			return err
 		}},
 		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE", func(f *fixture) error {
 			return f.RenameFolder(f.tb.Context(), box, "a", "b")
@@ -106,6 +109,10 @@ func TestAFaultAnywhere(t *testing.T) {
 				f.recordIn("bob", FolderKey{"a", 7}, FolderRecord{Decisions: folderDecisions(policy.Refused, 1)})
 				f.moveToTrash("alice", 12, 51)
 				f.mark("alice", trash, []message.UID{51}, nil)
+				for _, uid := range []message.UID{14, 15} { // undone, and not seen since
+					f.moveToTrash("alice", uid, 40+uid)
+					f.undo("alice", inbox, 40+uid)
+				}
 				for i, name := range []string{"INBOX", "a", "b"} { // copies in these folders
 					f.recordIn("alice", FolderKey{"elsewhere", 7}, FolderRecord{
 						Decisions: moves(policy.Deferred, message.UID(i+1)),

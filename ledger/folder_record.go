@@ -151,12 +151,16 @@ func (f *folderRecorder) decision(ctx context.Context, d FolderDecision) (bool, 
 	}
 	switch on.Outcome {
 	case policy.Allowed:
-		return claimed, recordDeletion(ctx, f.tx, f.visit, f.visitor, on, f.at)
+		err = recordDeletion(ctx, f.tx, f.visit, f.visitor, on, f.at)
 	case policy.Deferred:
-		return false, recordHiding(ctx, f.tx, f.visit, f.visitor, on, d.Seen, f.at)
+		err = recordHiding(ctx, f.tx, f.visit, f.visitor, on, d.Seen, f.at)
 	default:
 		return claimed, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	return claimed, f.deletedAgain(ctx, id)
 }
 
 // claim claims what is to be removed. An allowed deletion that cannot be

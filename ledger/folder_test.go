@@ -56,7 +56,7 @@ func (f *fixture) settle(s Settlement) {
 	if s.At.IsZero() {
 		s.At = f.clock.pass(time.Second)
 	}
-	if err := f.SettleFolder(f.tb.Context(), box, inbox, s); err != nil {
+	if _, err := f.SettleFolder(f.tb.Context(), box, inbox, s); err != nil {
 		f.tb.Fatal(err)
 	}
 }
@@ -238,11 +238,11 @@ func TestSettleElsewhere(t *testing.T) {
 	f := newFixture(t)
 	f.expunge("alice", policy.Allowed, 5)
 	for _, key := range []FolderKey{{"INBOX", 8}, {"Trash", 7}} {
-		if err := f.SettleFolder(t.Context(), box, key, Settlement{At: f.clock.Now(), Gone: []message.UID{5}}); err != nil {
+		if _, err := f.SettleFolder(t.Context(), box, key, Settlement{At: f.clock.Now(), Gone: []message.UID{5}}); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := f.SettleFolder(t.Context(), "sales@example.com", inbox, Settlement{At: f.clock.Now(), Gone: []message.UID{5}}); err != nil {
+	if _, err := f.SettleFolder(t.Context(), "sales@example.com", inbox, Settlement{At: f.clock.Now(), Gone: []message.UID{5}}); err != nil {
 		t.Error(err)
 	}
 	if h := f.in(5); !h.Message.Gone.IsZero() {

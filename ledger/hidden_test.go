@@ -128,7 +128,7 @@ func TestHiddenInAnotherLife(t *testing.T) {
 		t.Errorf("%+v", opened)
 	}
 	f.recordIn("bob", anew, FolderRecord{Decisions: folderDecisions(policy.Allowed, 1)})
-	if err := f.SettleFolder(t.Context(), box, anew, Settlement{At: f.clock.Now(), Gone: []message.UID{1, 2}}); err != nil {
+	if _, err := f.SettleFolder(t.Context(), box, anew, Settlement{At: f.clock.Now(), Gone: []message.UID{1, 2}}); err != nil {
 		t.Fatal(err)
 	}
 	f.wantHidden("the old life", "alice", 1, 2)
@@ -173,7 +173,7 @@ func TestHiddenCounts(t *testing.T) {
 	hide("alice", FolderKey{"INBOX", 9}, 1, 11)
 	hide("alice", FolderKey{"a/b", 7}, 1, 20, `\Seen`)
 	hide("alice", FolderKey{"gone", 7}, 1, 20)
-	if err := f.SettleFolder(t.Context(), box, FolderKey{"gone", 7}, Settlement{At: f.clock.Now(), Gone: []message.UID{1}}); err != nil {
+	if _, err := f.SettleFolder(t.Context(), box, FolderKey{"gone", 7}, Settlement{At: f.clock.Now(), Gone: []message.UID{1}}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]HiddenCounts{

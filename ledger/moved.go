@@ -125,7 +125,8 @@ type Undo struct {
 
 // UndoMoves withdraws the member's deletion of the originals, hides the copies
 // from the member in their stead and takes the member's marks off them, all in
-// one durable transaction. It returns the originals that came back, by their
+// one durable transaction. Nobody has looked whether the originals are there:
+// until somebody does (see SettleFolder), OpenFolder has them as unsettled. It returns the originals that came back, by their
 // copies' UIDs; nothing is done about the other copies. An original stays held
 // if somebody else has deleted it.
 func (l *Ledger) UndoMoves(ctx context.Context, v Visit, key FolderKey, u Undo) (map[message.UID]Placed, error) {
@@ -173,11 +174,10 @@ func (f *folderRecorder) undo(ctx context.Context, u Undo, all map[message.UID]o
 		if !ok || o.UIDValidity != u.To.UIDValidity || done[o.id] {
 			continue
 		}
-		if err := f.withdraw(ctx, o.id); err != nil {
+		if err := withdraw(ctx, f.tx, o.id, f.visitor.member, f.visit.Protocol); err != nil {
 			return nil, fmt.Errorf("withdraw a deletion: %w", err)
 		}
-		d.Outcome = policy.Deferred
-		if _, err := f.decision(ctx, d); err != nil {
+		if err := f.hideCopy(ctx, d, o.id); err != nil {
 			return nil, fmt.Errorf("record a deletion: %w", err)
 		}
 		back[d.Seen.UID], done[o.id] = o.Placed, true
@@ -185,14 +185,27 @@ func (f *folderRecorder) undo(ctx context.Context, u Undo, all map[message.UID]o
 	return back, nil
 }
 
-// withdraw takes the member's deletion away. The message is held since the
-// first of those that are left.
-func (f *folderRecorder) withdraw(ctx context.Context, id message.ID) error {
-	if _, err := f.tx.ExecContext(ctx, "DELETE FROM deletions WHERE message_id = ? AND member_id = ? AND protocol = ?",
-		id, f.visitor.member, f.visit.Protocol); err != nil {
+// hideCopy hides a copy in whose stead its original has come back.
+func (f *folderRecorder) hideCopy(ctx context.Context, d FolderDecision, original message.ID) error {
+	d.Outcome = policy.Deferred
+	if _, err := f.decision(ctx, d); err != nil {
 		return err
 	}
-	_, err := f.tx.ExecContext(ctx, `UPDATE messages SET
+	copied, _, err := f.row(ctx, d.Seen, nil, f.at)
+	if err != nil {
+		return err
+	}
+	return f.rememberUndone(ctx, original, copied)
+}
+
+// withdraw takes a member's deletion away. The message is held since the first
+// of those that are left.
+func withdraw(ctx context.Context, tx execer, id message.ID, who int64, protocol member.Protocol) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM deletions WHERE message_id = ? AND member_id = ? AND protocol = ?",
+		id, who, protocol); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE messages SET
 		held_since = (SELECT min(at) FROM deletions WHERE message_id = messages.id AND hides = 1) WHERE id = ?`, id)
 	return err
 }

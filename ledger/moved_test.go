@@ -82,7 +82,7 @@ func TestMovedCopies(t *testing.T) {
 		{"the copy is being removed", func(f *fixture) { inTrash(f, policy.Allowed) }, 0, 5},
 		{"a later copy", func(f *fixture) { f.moveToTrash("bob", 5, 50) }, 50, 5},
 		{"the copy is gone", func(f *fixture) {
-			if err := f.SettleFolder(t.Context(), box, trash, Settlement{At: f.clock.Now(), Gone: []message.UID{51}}); err != nil {
+			if _, err := f.SettleFolder(t.Context(), box, trash, Settlement{At: f.clock.Now(), Gone: []message.UID{51}}); err != nil {
 				t.Error(err)
 			}
 		}, 0, 0},

@@ -42,6 +42,10 @@ func (l *Ledger) RenameFolder(ctx context.Context, mailbox member.Mailbox, from,
 			WHERE mailbox_id = ? AND `+isBelow, name...); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `UPDATE folder_lives SET folder = ? || substr(folder, length(?) + 1)
+			WHERE mailbox_id = ? AND `+isBelow, name...); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE marks SET folder = ? || substr(folder, length(?) + 1)
 			WHERE member_id IN (SELECT id FROM members WHERE mailbox_id = ?) AND `+isBelow, name...)
 		return err
@@ -49,21 +53,41 @@ func (l *Ledger) RenameFolder(ctx context.Context, mailbox member.Mailbox, from,
 }
 
 // clearName ends what is known of a name that the upstream gives to another
-// folder. The rows stay for the audit; they name no message any more.
+// folder, and of the names below it.
 func clearName(ctx context.Context, tx *sql.Tx, mailbox int64, from, to string, at time.Time) error {
-	names := append([]any{mailbox}, append(below(to), below(from)...)...)
-	const cleared = "mailbox_id = ? AND " + isBelow + " AND NOT " + isBelow
-	if _, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE "+cleared, names...); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM moved_copies WHERE message_id IN (SELECT id FROM messages WHERE uid IS NOT NULL AND "+cleared+")", names...); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, `UPDATE messages SET uid = NULL, gone_at = coalesce(gone_at, ?), gone_how = coalesce(gone_how, claimed_how, '`+goneBypass+`')
-		WHERE mailbox_id = ? AND uid IS NOT NULL AND `+isBelow+" AND NOT "+isBelow, append([]any{millis(at)}, names...)...); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE member_id IN (SELECT id FROM members WHERE mailbox_id = ?)
-		AND `+isBelow+" AND NOT "+isBelow, names...)
+	c := clearing{mailbox: mailbox, at: at, how: goneBypass, where: isBelow + " AND NOT " + isBelow, names: append(below(to), below(from)...)}
+	_, err := c.run(ctx, tx)
 	return err
+}
+
+// clearing ends what is known of folders that are no more. The rows of their
+// messages stay for the audit; they name no message any more.
+type clearing struct {
+	mailbox int64
+	at      time.Time
+	how     string // what nobody has claimed went
+	where   string // the condition on the column folder, which takes names
+	names   []any
+}
+
+func (c clearing) run(ctx context.Context, tx *sql.Tx) ([]Returned, error) {
+	in := append([]any{c.mailbox}, c.names...)
+	messages := "mailbox_id = ? AND uid IS NOT NULL AND " + c.where
+	for _, query := range []string{
+		"DELETE FROM moved_copies WHERE mailbox_id = ? AND " + c.where,
+		"DELETE FROM moved_copies WHERE message_id IN (SELECT id FROM messages WHERE " + messages + ")",
+		"DELETE FROM marks WHERE member_id IN (SELECT id FROM members WHERE mailbox_id = ?) AND " + c.where,
+		"DELETE FROM folder_lives WHERE mailbox_id = ? AND " + c.where,
+	} {
+		if _, err := tx.ExecContext(ctx, query, in...); err != nil {
+			return nil, err
+		}
+	}
+	back, err := returnCopies(ctx, tx, messages, in)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE messages SET uid = NULL, gone_at = coalesce(gone_at, ?), gone_how = coalesce(gone_how, claimed_how, ?) WHERE "+
+		messages, append([]any{millis(c.at), c.how}, in...)...)
+	return back, err
 }

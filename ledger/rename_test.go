@@ -95,7 +95,7 @@ func TestHoldsHeld(t *testing.T) {
 	f.recordIn("alice", FolderKey{"c", 7}, FolderRecord{Decisions: folderDecisions(policy.Refused, 2, 3)})
 	f.recordIn("alice", FolderKey{"d", 7}, FolderRecord{Decisions: folderDecisions(policy.Deferred, 4)})
 	f.exec("UPDATE messages SET pinned = 1 WHERE uid = 3")
-	if err := f.SettleFolder(t.Context(), box, FolderKey{"d", 7}, Settlement{At: f.clock.Now(), Gone: []message.UID{4}}); err != nil {
+	if _, err := f.SettleFolder(t.Context(), box, FolderKey{"d", 7}, Settlement{At: f.clock.Now(), Gone: []message.UID{4}}); err != nil {
 		t.Fatal(err)
 	}
 	heldOnes(f, "x")

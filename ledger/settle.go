@@ -18,12 +18,16 @@ type Settlement struct {
 	// Own are the claims of the session that settles, by when they were made.
 	// It knows that it does nothing more about them.
 	Own map[message.UID]time.Time
+	// Since is a time before the look. What came back by an undo before it, and
+	// is there, was seen.
+	Since time.Time
 }
 
 // SettleFolder puts on record whether removals were carried out.
 //
 // What is gone went as it was claimed, or past the guard. Everybody's marks on
-// it end, and it is hidden from nobody any more.
+// it end, and it is hidden from nobody any more. Whoever got it back by an undo,
+// and may not have seen it since, gets the copy instead: these are returned.
 //
 // The claim of what is there is withdrawn: of the settling session's own ones
 // at once, of others' once no session can be carrying them out any more. A
@@ -31,22 +35,21 @@ type Settlement struct {
 // goes on seeing the message, with the member's mark, and may try again. So it
 // hides nothing, does not count as deleted by the member, and the message is
 // held only if it was held before.
-func (l *Ledger) SettleFolder(ctx context.Context, mailbox member.Mailbox, key FolderKey, s Settlement) error {
+func (l *Ledger) SettleFolder(ctx context.Context, mailbox member.Mailbox, key FolderKey, s Settlement) (back []Returned, err error) {
 	if len(s.Gone)+len(s.There) == 0 {
-		return nil
+		return nil, nil
 	}
-	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		in := []any{mailbox, key.Name, key.UIDValidity}
-		if err := settleGone(ctx, tx, in, s); err != nil {
+		if back, err = settleGone(ctx, tx, in, s); err != nil {
 			return err
 		}
-		for _, c := range s.claims() {
-			if err := settleThere(ctx, tx, append(in[:3:3], uidList(c.list), c.from, c.until)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return settleThere(ctx, tx, in, s)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return back, nil
 }
 
 // inFolder is the condition that a message is one of a list in a folder. It
@@ -54,22 +57,26 @@ func (l *Ledger) SettleFolder(ctx context.Context, mailbox member.Mailbox, key F
 const inFolder = `mailbox_id = (SELECT id FROM mailboxes WHERE name = ?) AND folder = ? AND uid_validity = ?
 	AND uid IN (SELECT value FROM json_each(?))`
 
-func settleGone(ctx context.Context, tx *sql.Tx, in []any, s Settlement) error {
+func settleGone(ctx context.Context, tx *sql.Tx, in []any, s Settlement) ([]Returned, error) {
 	if len(s.Gone) == 0 {
-		return nil
+		return nil, nil
 	}
 	where := append(in[:3:3], uidList(s.Gone))
 	if _, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = ?, gone_how = coalesce(claimed_how, '`+goneBypass+`')
 		WHERE gone_at IS NULL AND `+inFolder, append([]any{millis(s.At)}, where...)...); err != nil {
-		return err
+		return nil, err
+	}
+	back, err := returnCopies(ctx, tx, inFolder, where)
+	if err != nil {
+		return nil, err
 	}
 	if err := forgetCopies(ctx, tx, where); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE member_id IN
+	_, err = tx.ExecContext(ctx, `DELETE FROM marks WHERE member_id IN
 			(SELECT id FROM members WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = ?))
 		AND folder = ? AND uid_validity = ? AND uid IN (SELECT value FROM json_each(?))`, where...)
-	return err
+	return back, err
 }
 
 // forgetCopies forgets the copies among messages that are gone, and those of
@@ -82,9 +89,21 @@ func forgetCopies(ctx context.Context, tx *sql.Tx, where []any) error {
 	return err
 }
 
-// settleThere takes claims back. It is given the messages and the time of the
+func settleThere(ctx context.Context, tx *sql.Tx, in []any, s Settlement) error {
+	if len(s.There) == 0 {
+		return nil
+	}
+	for _, c := range s.claims() {
+		if err := unclaimThere(ctx, tx, append(in[:3:3], uidList(c.list), c.from, c.until)); err != nil {
+			return err
+		}
+	}
+	return forgetUndone(ctx, tx, append([]any{millis(s.Since)}, append(in[:3:3], uidList(s.There))...))
+}
+
+// unclaimThere takes claims back. It is given the messages and the time of the
 // claim, from and until.
-func settleThere(ctx context.Context, tx *sql.Tx, args []any) error {
+func unclaimThere(ctx context.Context, tx *sql.Tx, args []any) error {
 	const claimed = inFolder + " AND gone_at IS NULL AND claimed_at BETWEEN ? AND ?"
 	if _, err := tx.ExecContext(ctx, "DELETE FROM deletions WHERE "+notCarriedOut+
 		" AND message_id IN (SELECT id FROM messages WHERE "+claimed+")", args...); err != nil {
@@ -102,9 +121,6 @@ type claims struct {
 
 // claims sorts what is there by the time of the claims that may be withdrawn.
 func (s Settlement) claims() []claims {
-	if len(s.There) == 0 {
-		return nil
-	}
 	own := make(map[int64][]message.UID)
 	for _, uid := range s.There {
 		if at, ok := s.Own[uid]; ok {

@@ -22,7 +22,40 @@ CREATE TABLE moved_copies (
 ) WITHOUT ROWID;
 CREATE INDEX moved_copies_by_original ON moved_copies (message_id);
 
+-- Originals that came back to a member when a move was undone, and that nobody
+-- has seen upstream since. Were they gone, the member should have the copy.
+CREATE TABLE undone_moves (
+    member_id  INTEGER NOT NULL REFERENCES members (id),
+    message_id INTEGER NOT NULL REFERENCES messages (id),
+    copy_id    INTEGER NOT NULL REFERENCES messages (id),
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (member_id, message_id)
+) WITHOUT ROWID;
+CREATE INDEX undone_moves_by_original ON undone_moves (message_id);
+CREATE INDEX undone_moves_by_copy ON undone_moves (copy_id);
+
+-- The lives of folders of which something is known here.
+CREATE TABLE folder_lives (
+    mailbox_id   INTEGER NOT NULL REFERENCES mailboxes (id),
+    folder       TEXT    NOT NULL,
+    uid_validity INTEGER NOT NULL,
+    first_at     INTEGER NOT NULL,
+    last_at      INTEGER NOT NULL,  -- when something was last put on record about it
+    swept_at     INTEGER,           -- when all that is known of it was last held against the folder
+    PRIMARY KEY (mailbox_id, folder, uid_validity)
+) WITHOUT ROWID;
+-- When it was last seen is not known of what is older than this table.
+INSERT INTO folder_lives (mailbox_id, folder, uid_validity, first_at, last_at)
+    SELECT mailbox_id, folder, uid_validity, min(first_seen), CAST(strftime('%s', 'now') AS INTEGER) * 1000
+    FROM messages WHERE uid IS NOT NULL GROUP BY mailbox_id, folder, uid_validity;
+INSERT INTO folder_lives (mailbox_id, folder, uid_validity, first_at, last_at)
+    SELECT DISTINCT n.mailbox_id, k.folder, k.uid_validity, unixtime.now, unixtime.now
+    FROM marks k JOIN members n ON n.id = k.member_id, (SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 AS now) AS unixtime
+    WHERE true ON CONFLICT DO NOTHING;
+
 -- +goose Down
+DROP TABLE folder_lives;
+DROP TABLE undone_moves;
 DROP TABLE moved_copies;
 DROP INDEX messages_hidden;
 ALTER TABLE deletions DROP COLUMN unseen;
