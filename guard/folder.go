@@ -29,6 +29,7 @@ type Folder struct {
 	blind    error // why nothing can be deleted here; nil: it can
 
 	unsettled []message.UID
+	sweepDue  bool
 	member    *openMember   // the member's sessions in this folder; nil: no marks are kept
 	shown     []message.UID // the marks that the session knows of; the guard's registry owns it
 	concealed []message.UID // what the session does not show, or is about to hide; the same
@@ -66,21 +67,19 @@ func (g *Guard) OpenFolder(ctx context.Context, v Visitor, stance Stance, o Open
 }
 
 func (f *Folder) open(ctx context.Context, changed func()) error {
-	visit := f.visit(f.since)
 	if f.watching { // marks go upstream
-		known, err := f.guard.Ledger.OpenFolder(ctx, visit, f.key)
-		if err == nil {
-			f.unsettled = known.Unsettled
-		}
+		_, err := f.read(ctx)
 		return err
 	}
-	return f.guard.folders.enter(ctx, f, changed, func() (*ledger.Folder, error) {
-		known, err := f.guard.Ledger.OpenFolder(ctx, visit, f.key)
-		if err == nil {
-			f.unsettled = known.Unsettled
-		}
-		return known, err
-	})
+	return f.guard.folders.enter(ctx, f, changed, func() (*ledger.Folder, error) { return f.read(ctx) })
+}
+
+func (f *Folder) read(ctx context.Context) (*ledger.Folder, error) {
+	known, err := f.guard.Ledger.OpenFolder(ctx, f.visit(f.since), f.key)
+	if err == nil {
+		f.unsettled, f.sweepDue = known.Unsettled, known.SweepDue
+	}
+	return known, err
 }
 
 // visit is the session for the ledger. An IMAP session may last for weeks: the

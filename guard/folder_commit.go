@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailguard/ledger"
+	"mailguard/member"
 	"mailguard/message"
 )
 
@@ -151,14 +152,18 @@ func (f *Folder) Settle(ctx context.Context, gone, there []message.UID) error {
 	return nil
 }
 
-// forget forgets what is gone, and that the copies are hidden which came back
-// for it.
+// forget forgets what is gone.
 func (f *Folder) forget(gone []message.UID, back []ledger.Returned) {
-	g := f.guard
-	g.folders.gone(f.place(), gone)
-	g.copies.forget(f.visitor.Mailbox, f.key, gone)
+	f.guard.folders.gone(f.place(), gone)
+	f.guard.copies.forget(f.visitor.Mailbox, f.key, gone)
+	f.guard.unhide(f.visitor.Mailbox, back)
+}
+
+// unhide forgets that copies are hidden which came back to members because the
+// originals are gone.
+func (g *Guard) unhide(mailbox member.Mailbox, back []ledger.Returned) {
 	for _, r := range back {
-		g.folders.unhide(openFolder{f.visitor.Mailbox, r.Folder}, r.Member, []message.UID{r.UID})
+		g.folders.unhide(openFolder{mailbox, r.Folder}, r.Member, []message.UID{r.UID})
 	}
 }
 

@@ -39,6 +39,7 @@ type Guard struct {
 
 	folders *openFolders
 	copies  *copies
+	sweeps  *sweeps
 }
 
 // ErrTemporary is the error of whatever cannot be had or recorded now: the
@@ -47,7 +48,7 @@ var ErrTemporary = errors.New("not possible for the moment")
 
 // New returns a guard.
 func New(o Options) *Guard {
-	return &Guard{Options: o, recent: newArrivals(), folders: newOpenFolders(), copies: newCopies(copiesKept)}
+	return &Guard{Options: o, recent: newArrivals(), folders: newOpenFolders(), copies: newCopies(copiesKept), sweeps: newSweeps()}
 }
 
 // Visitor is somebody who has logged in.

@@ -65,3 +65,14 @@ func (g *Guard) FolderRenamed(ctx context.Context, mailbox member.Mailbox, from,
 	g.copies.forgetFolder(mailbox, to)
 	return g.Ledger.RenameFolder(ctx, mailbox, from, to)
 }
+
+// FolderGone tells the ledger that the upstream has deleted a folder, which a
+// DELETE of this visitor's was: nothing in it can be hidden or held any more.
+// Folders below it stay. What is not recorded is not known to be gone until a
+// folder of that name is looked at.
+func (g *Guard) FolderGone(ctx context.Context, v Visitor, folder string) error {
+	g.copies.forgetFolder(v.Mailbox, folder)
+	back, err := g.Ledger.FolderGone(ctx, v.Mailbox, folder, g.observes(g.Mailboxes.Lookup(v.Mailbox)))
+	g.unhide(v.Mailbox, back)
+	return err
+}

@@ -24,6 +24,7 @@ type Folder struct {
 	Marks     []message.UID // this member's own \Deleted, in ascending order
 	Unsettled []message.UID // claimed, or come back to this member by an undo, and nobody knows yet whether they are gone; in ascending order
 	Hidden    []message.UID // deleted by this member, and not known to be gone; in ascending order
+	SweepDue  bool          // what is known of the folder was not held against it for a day: see Sweep
 }
 
 // OpenFolder reads what is known of a folder. It writes nothing and waits for
@@ -42,7 +43,10 @@ func (l *Ledger) OpenFolder(ctx context.Context, v Visit, key FolderKey) (*Folde
 		if f.Hidden, err = hiddenUIDs(ctx, q, v, w, key); err != nil {
 			return err
 		}
-		f.Unsettled, err = unsettledUIDs(ctx, q, w, key)
+		if f.Unsettled, err = unsettledUIDs(ctx, q, w, key); err != nil {
+			return err
+		}
+		f.SweepDue, err = sweepDue(ctx, q, w, key, v.At)
 		return err
 	})
 	if err != nil {

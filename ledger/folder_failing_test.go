@@ -65,7 +65,7 @@ func TestAFaultAnywhere(t *testing.T) {
 		faults string // table and event, where the call writes
 		call   func(f *fixture) error
 	}{
-		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, moved_copies INSERT, marks DELETE", record},
+		{"RecordFolder", "uses INSERT, members INSERT, messages INSERT, messages UPDATE, fetches INSERT, decisions INSERT, deletions INSERT, moved_copies INSERT, marks DELETE, folder_lives INSERT", record},
 		{"UndoMoves", "uses INSERT, messages INSERT, messages UPDATE, decisions INSERT, deletions INSERT, deletions DELETE, marks DELETE, undone_moves INSERT", func(f *fixture) error {
 			v := f.visitIMAP("alice")
 			back, err := f.UndoMoves(f.tb.Context(), v, trash, Undo{At: v.At, Copies: moves(policy.Deferred, 51), To: inbox})
@@ -77,7 +77,7 @@ func TestAFaultAnywhere(t *testing.T) {
 		{"Mark", "uses INSERT, marks INSERT, marks DELETE", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), inbox, []message.UID{10}, []message.UID{7})
 		}},
-		{"Mark in a new folder", "marks INSERT, marks DELETE", func(f *fixture) error {
+		{"Mark in a new folder", "marks INSERT, marks DELETE, folder_lives INSERT", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
 		}},
 		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE, moved_copies DELETE, undone_moves DELETE", func(f *fixture) error {
@@ -88,7 +88,11 @@ func TestAFaultAnywhere(t *testing.T) {
 			}
 			return err
 		}},
-		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE", func(f *fixture) error {
+		{"FolderGone", "messages UPDATE, marks DELETE, moved_copies DELETE, folder_lives DELETE", func(f *fixture) error {
+			_, err := f.FolderGone(f.tb.Context(), box, "a", false)
+			return err
+		}},
+		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE, folder_lives UPDATE, folder_lives DELETE", func(f *fixture) error {
 			return f.RenameFolder(f.tb.Context(), box, "a", "b")
 		}},
 		{"Audit", "uses INSERT, decisions INSERT", func(f *fixture) error {
@@ -190,6 +194,31 @@ func TestLedgerFromBeforeIMAP(t *testing.T) {
 	}
 	f.mark("alice", inbox, []message.UID{1}, nil)
 	f.expunge("alice", policy.Allowed, 1)
+}
+
+// The folders of a ledger from before views are known to have been there: they
+// are swept, and nothing of them is forgotten before its time.
+func TestLedgerFromBeforeViews(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	f := openFixture(t, path)
+	f.expunge("alice", policy.Allowed, 1)
+	f.mark("alice", trash, []message.UID{2}, nil)
+	f.mark("bob", trash, []message.UID{3}, nil)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	migrateTo(t, path, 2)
+	f = openFixture(t, path)
+	for _, key := range []FolderKey{inbox, trash} {
+		if n := f.number("SELECT last_at FROM folder_lives WHERE folder = ? AND uid_validity = ?", key.Name, key.UIDValidity); n < millis(time.Now().Add(-time.Hour)) {
+			t.Errorf("%v was last seen at %v", key, fromMillis(n))
+		}
+	}
+	if got := f.openIn("bob", trash); !slices.Equal(got.Marks, []message.UID{3}) {
+		t.Errorf("%+v", got)
+	}
+	f.expunge("alice", policy.Deferred, 4)
+	f.wantHidden("afterwards", "alice", 4)
 }
 
 // migrateTo takes a ledger back to an earlier form.

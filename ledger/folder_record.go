@@ -87,6 +87,9 @@ type folderRecorder struct {
 }
 
 func (f *folderRecorder) write(ctx context.Context, r FolderRecord) (claimed []message.UID, err error) {
+	if err := noteLife(ctx, f.tx, f.visitor.mailbox, f.key, f.at); err != nil {
+		return nil, err
+	}
 	for _, fetch := range r.Fetches {
 		if err := f.fetch(ctx, fetch); err != nil {
 			return nil, fmt.Errorf("record a fetch: %w", err)

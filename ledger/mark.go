@@ -20,6 +20,9 @@ func (l *Ledger) Mark(ctx context.Context, v Visit, key FolderKey, add, remove [
 		if err := dropOldMarks(ctx, tx, w, key); err != nil {
 			return err
 		}
+		if err := noteLife(ctx, tx, w.mailbox, key, v.At); err != nil {
+			return err
+		}
 		if len(add) > 0 {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO marks (member_id, folder, uid_validity, uid)
 				SELECT ?, ?, ?, value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,

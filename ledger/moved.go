@@ -25,15 +25,23 @@ type FolderCopy struct {
 	Placed
 }
 
+func (c FolderCopy) in() FolderKey { return FolderKey{c.Folder, c.UIDValidity} }
+
 // recordCopies remembers where the copies of deferred moves lie. A copy that
 // is known already stays the copy of what it was.
 func (f *folderRecorder) recordCopies(ctx context.Context, copies []FolderCopy) error {
-	for _, c := range copies {
+	for i, c := range copies {
 		if _, err := f.tx.ExecContext(ctx, `INSERT INTO moved_copies (mailbox_id, folder, uid_validity, uid, message_id, at)
 			SELECT mailbox_id, ?, ?, ?, id, ? FROM messages
 			WHERE mailbox_id = ? AND folder = ? AND uid_validity = ? AND uid = ? ON CONFLICT DO NOTHING`,
 			c.Folder, c.UIDValidity, c.UID, millis(f.at), f.visitor.mailbox, f.key.Name, f.key.UIDValidity, c.Original); err != nil {
 			return fmt.Errorf("record a copy: %w", err)
+		}
+		if i > 0 && c.in() == copies[i-1].in() {
+			continue
+		}
+		if err := noteLife(ctx, f.tx, f.visitor.mailbox, c.in(), f.at); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -168,6 +176,9 @@ func (u Undo) copies() []message.UID {
 // undo gives originals back, each for one copy: where the member has several
 // of one message the others stay.
 func (f *folderRecorder) undo(ctx context.Context, u Undo, all map[message.UID]original) (map[message.UID]Placed, error) {
+	if err := noteLife(ctx, f.tx, f.visitor.mailbox, f.key, f.at); err != nil {
+		return nil, err
+	}
 	back, done := make(map[message.UID]Placed), make(map[message.ID]bool)
 	for _, d := range u.Copies {
 		o, ok := all[d.Seen.UID]

@@ -59,35 +59,3 @@ func clearName(ctx context.Context, tx *sql.Tx, mailbox int64, from, to string, 
 	_, err := c.run(ctx, tx)
 	return err
 }
-
-// clearing ends what is known of folders that are no more. The rows of their
-// messages stay for the audit; they name no message any more.
-type clearing struct {
-	mailbox int64
-	at      time.Time
-	how     string // what nobody has claimed went
-	where   string // the condition on the column folder, which takes names
-	names   []any
-}
-
-func (c clearing) run(ctx context.Context, tx *sql.Tx) ([]Returned, error) {
-	in := append([]any{c.mailbox}, c.names...)
-	messages := "mailbox_id = ? AND uid IS NOT NULL AND " + c.where
-	for _, query := range []string{
-		"DELETE FROM moved_copies WHERE mailbox_id = ? AND " + c.where,
-		"DELETE FROM moved_copies WHERE message_id IN (SELECT id FROM messages WHERE " + messages + ")",
-		"DELETE FROM marks WHERE member_id IN (SELECT id FROM members WHERE mailbox_id = ?) AND " + c.where,
-		"DELETE FROM folder_lives WHERE mailbox_id = ? AND " + c.where,
-	} {
-		if _, err := tx.ExecContext(ctx, query, in...); err != nil {
-			return nil, err
-		}
-	}
-	back, err := returnCopies(ctx, tx, messages, in)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE messages SET uid = NULL, gone_at = coalesce(gone_at, ?), gone_how = coalesce(gone_how, claimed_how, ?) WHERE "+
-		messages, append([]any{millis(c.at), c.how}, in...)...)
-	return back, err
-}
