@@ -67,6 +67,7 @@ func (a *app) run(ctx context.Context) error {
 			fail(fmt.Errorf("admin socket: %w", err))
 		}
 	})
+	running.Go(func() { a.guard.Housekeep(ctx) })
 	a.logStart()
 	<-ctx.Done()
 	err := a.drain()

@@ -85,10 +85,10 @@ func (k *checker) extendedSearch(arguments string) string {
 	if len(items)%2 != 0 {
 		return "an ESEARCH item without a value (RFC 4731, 4)"
 	}
-	return k.extendedItems(items, byUID)
+	return k.extendedItems(items, byUID, strings.HasSuffix(c.name, "SORT"))
 }
 
-func (k *checker) extendedItems(items []string, byUID bool) string {
+func (k *checker) extendedItems(items []string, byUID, sorted bool) string {
 	var e extended
 	for i := 0; i < len(items); i += 2 {
 		if err := e.read(strings.ToUpper(items[i]), items[i+1]); err != nil {
@@ -105,7 +105,7 @@ func (k *checker) extendedItems(items []string, byUID bool) string {
 			}
 		}
 	}
-	return e.agree()
+	return e.agree(sorted)
 }
 
 // extended is what one ESEARCH response says; 0 and "" for nothing.
@@ -139,12 +139,13 @@ func (e *extended) read(item, value string) (err error) {
 	return err
 }
 
-// agree compares what one response says with itself.
-func (e *extended) agree() string {
+// agree compares what one response says with itself. In the answer to a SORT the
+// first and the last are those of the order (RFC 5267, 3).
+func (e *extended) agree(sorted bool) string {
 	switch {
-	case e.min > 0 && e.max > 0 && e.min > e.max:
+	case !sorted && e.min > 0 && e.max > 0 && e.min > e.max:
 		return "ESEARCH: MIN is above MAX (RFC 4731, 3.1)"
-	case e.all != "" && (e.min > 0 && e.min != e.first || e.max > 0 && e.max != e.last):
+	case !sorted && e.all != "" && (e.min > 0 && e.min != e.first || e.max > 0 && e.max != e.last):
 		return "ESEARCH: MIN and MAX are not those of ALL (RFC 4731, 3.1)"
 	case e.counted && e.all != "" && e.count != e.size:
 		return "ESEARCH: COUNT is not the size of ALL (RFC 4731, 3.1)"

@@ -19,6 +19,7 @@ type moving struct {
 	within   bool   // in another folder of the same mailbox: the ledger knows the copies
 	asked    bool   // validity is what the upstream says
 	validity uint32 // UIDVALIDITY, 0 not known
+	isEmpty  bool
 }
 
 func (s *session) movingTo(name string) *moving {
@@ -28,18 +29,21 @@ func (s *session) movingTo(name string) *moving {
 	return &moving{name: name, to: t, here: here, within: t.mailbox == from.mailbox && !here && isRegular(t.folder)}
 }
 
-// askValidity asks for the destination's UIDVALIDITY, once.
-func (s *session) askValidity(ctx context.Context, m *moving) error {
+// askDestination asks for the destination's UIDVALIDITY, and whether anything is in
+// it, once.
+func (s *session) askDestination(ctx context.Context, m *moving) error {
 	if m.asked || !m.within {
 		return nil
 	}
 	m.asked = true
-	args := command.Status{Folder: m.name, Items: []command.StatusItem{command.StatusUIDValidity}}
+	args := command.Status{Folder: m.name, Items: []command.StatusItem{command.StatusUIDValidity, command.StatusMessages}}
 	_, err := s.say(ctx, "STATUS", args, func(r *response) bool {
 		if !r.Is("STATUS") {
 			return false
 		}
-		m.validity = uint32(parseCounts(r.text()).value(command.StatusUIDValidity))
+		counts := parseCounts(r.text())
+		m.validity = uint32(counts.value(command.StatusUIDValidity))
+		m.isEmpty = counts.has(command.StatusMessages) && counts.value(command.StatusMessages) == 0
 		return true
 	})
 	return err // a folder that does not exist has none
@@ -56,7 +60,7 @@ func (s *session) putBack(ctx context.Context, m *moving, rulings []guard.Folder
 	if err != nil || len(originals) == 0 {
 		return rulings, err
 	}
-	if err := s.askValidity(ctx, m); err != nil || m.validity == 0 {
+	if err := s.askDestination(ctx, m); err != nil || m.validity == 0 {
 		return rulings, err
 	}
 	theirs := func(r guard.FolderRuling) bool { return originals[r.Seen.UID].UIDValidity == m.validity }
@@ -120,7 +124,9 @@ func (m *moving) recorded() uint32 {
 }
 
 // copiesThere are the copies that earlier moves of these messages made in the
-// destination, by their originals: a later mover gets no new one.
+// destination, by their originals: a later mover gets no new one. That one went
+// past the guard is noticed when somebody next opens the folder, or at once if it
+// has been emptied.
 func (s *session) copiesThere(ctx context.Context, m *moving, uids []message.UID) (map[message.UID]message.UID, error) {
 	if !m.within {
 		return nil, nil
@@ -130,9 +136,9 @@ func (s *session) copiesThere(ctx context.Context, m *moving, uids []message.UID
 		return nil, err
 	}
 	copies := make(map[message.UID]message.UID, len(found))
-	err = s.askValidity(ctx, m)
+	err = s.askDestination(ctx, m)
 	for original, c := range found {
-		if c.UIDValidity == m.validity {
+		if c.UIDValidity == m.validity && !m.isEmpty {
 			copies[original] = c.UID
 		}
 	}

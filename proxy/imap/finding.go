@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,12 +133,7 @@ func joined(set string) string {
 			b.WriteString(":" + strconv.FormatInt(stop, 10))
 		}
 	}
-	for element := range strings.SplitSeq(set, ",") {
-		first, last, isRange := strings.Cut(element, ":")
-		from, to := parseSize([]byte(first)), parseSize([]byte(last))
-		if !isRange {
-			to = from
-		}
+	for from, to := range elements(set) {
 		if start <= stop && from == stop+1 && from <= to && start > 0 {
 			stop = to
 			continue
@@ -149,6 +145,23 @@ func joined(set string) string {
 	}
 	write()
 	return b.String()
+}
+
+// elements are those of a set, in its order: from one number to another, both
+// included.
+func elements(set string) iter.Seq2[int64, int64] {
+	return func(yield func(from, to int64) bool) {
+		for element := range strings.SplitSeq(set, ",") {
+			first, last, isRange := strings.Cut(element, ":")
+			from, to := parseSize([]byte(first)), parseSize([]byte(last))
+			if !isRange {
+				to = from
+			}
+			if from > 0 && !yield(from, to) {
+				return
+			}
+		}
+	}
 }
 
 // computed is what the client asked for, of all that was found.

@@ -19,6 +19,7 @@ type folder struct {
 	use         string // special use in lower case, "" none
 	stance      guard.Stance
 	uidValidity uint32
+	uidNext     uint32 // when it was selected; 0: the upstream did not say
 	readOnly    bool
 
 	view    view.View // what this member sees; all of it where the guard does not decide

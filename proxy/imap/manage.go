@@ -16,7 +16,17 @@ func (s *session) handleDelete(ctx context.Context, cmd command.Command) error {
 	if err := s.decideFolder(ctx, t, guard.Deletion{Op: policy.IMAPDeleteFolder}); err != nil {
 		return err
 	}
-	return s.passOn(ctx, cmd)
+	if s.stanceTo(ctx, t) == guard.Relay {
+		return s.passOn(ctx, cmd)
+	}
+	res, err := s.say(ctx, cmd.Name, cmd.Args, nil)
+	if err != nil {
+		return err
+	}
+	if res.ok() {
+		_ = s.Guard.FolderGone(ctx, s.visitorTo(t), t.folder) // logged there; what is on record of it only takes room
+	}
+	return s.reply(cmd.Tag + " " + s.filterResult(res))
 }
 
 // handleRename is RENAME (RFC 9051, 6.3.6). The ledger's entries go with the

@@ -61,6 +61,9 @@ func (f *folder) note(r *response) bool {
 	if name, arg, _ := wire.Code(r.text()); string(name) == "UIDVALIDITY" {
 		n, _ := strconv.ParseUint(string(arg), 10, 32) // 0 is none
 		f.uidValidity = uint32(n)
+	} else if string(name) == "UIDNEXT" {
+		n, _ := strconv.ParseUint(string(arg), 10, 32)
+		f.uidNext = uint32(n)
 	}
 	return false
 }
@@ -72,6 +75,9 @@ func (s *session) open(ctx context.Context, f *folder, res result) error {
 	f.readOnly = f.readOnly || res.code == "READ-ONLY"
 	s.out.Unlock()
 	err := s.openGuarded(ctx, f)
+	if err == nil && f.tracks() && f.guarded.SweepDue() {
+		err = s.sweep(ctx, f)
+	}
 	if err == nil && f.opening != nil {
 		err = s.show(ctx, f)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -236,20 +237,25 @@ func (c *counting) rewrite(t target, selected *folder, counts statusCounts) stri
 	if c.selected != nil && selected != nil && selected.mailbox == t.mailbox && selected.folder == t.folder {
 		hidden = *c.selected
 	}
-	messages := max(counts.value(command.StatusMessages)-int64(hidden.Messages), 0)
+	most := int64(math.MaxInt64) // no count is above that of the messages
+	if counts.has(command.StatusMessages) {
+		most = max(counts.value(command.StatusMessages)-int64(hidden.Messages), 0)
+	}
 	less := map[command.StatusItem]int64{
 		command.StatusMessages: int64(hidden.Messages), command.StatusUnseen: int64(hidden.Unseen), command.StatusSize: hidden.Octets,
 	}
 	var items []string
 	for _, one := range counts {
 		n := max(parseSize([]byte(one.value))-less[one.item], 0)
-		switch {
-		case one.item == command.StatusUIDValidity && c.added:
-			continue
-		case less[one.item] > 0:
+		switch one.item {
+		case command.StatusUIDValidity:
+			if c.added {
+				continue
+			}
+		case command.StatusMessages, command.StatusSize:
 			one.value = strconv.FormatInt(n, 10)
-		case one.item == command.StatusRecent && hidden.Messages > 0 && counts.has(command.StatusMessages):
-			one.value = strconv.FormatInt(min(n, messages), 10)
+		case command.StatusUnseen, command.StatusRecent:
+			one.value = strconv.FormatInt(min(n, most), 10)
 		}
 		items = append(items, string(one.item)+" "+one.value)
 	}

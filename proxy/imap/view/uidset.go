@@ -73,8 +73,8 @@ func (v *View) withoutStar(spans []span) ([]span, error) {
 			from = max(from, uint64(v.hidden.uid(v.hidden.len()-1))+1)
 		}
 	}
-	if from < star {
-		spans = append(spans, span{from, star - 1})
+	if from <= maxUID {
+		spans = append(spans, span{from, maxUID})
 	}
 	return normal(spans), nil
 }
@@ -135,6 +135,22 @@ func (p *places) outside(spans []span) imap.UIDSet {
 	return set
 }
 
+// maxUID is the highest UID that goes upstream as a number. One more would be the
+// last that there can be, and that is "*" to Cyrus: the last message, whatever its
+// UID, and hidden perhaps.
+const maxUID = star - 2
+
+// appendEnd appends what is left of a span behind the last hidden message in it.
+func appendEnd(set imap.UIDSet, from, to uint64) imap.UIDSet {
+	if to == star { // "*" is 0
+		return append(set, imap.UIDRange{Start: imap.UID(from & (star - 1))})
+	}
+	if from > maxUID {
+		return set
+	}
+	return append(set, imap.UIDRange{Start: imap.UID(from), Stop: imap.UID(min(to, maxUID))})
+}
+
 func (p *places) appendOutside(set imap.UIDSet, s span) imap.UIDSet {
 	start, i := s.from, p.len()
 	if start < star {
@@ -148,7 +164,7 @@ func (p *places) appendOutside(set imap.UIDSet, s span) imap.UIDSet {
 		start = uid + 1
 	}
 	if start <= s.to && (i == p.len() || !p.follows(i)) {
-		set = append(set, imap.UIDRange{Start: imap.UID(start), Stop: imap.UID(s.to & (star - 1))}) // "*" is 0
+		set = appendEnd(set, start, s.to)
 	}
 	return set
 }

@@ -52,6 +52,9 @@ func Open(exists uint32, hidden []Place) (*View, error) {
 // pending are among them.
 func (v *View) Count() uint32 { return v.exists - uint32(v.hidden.len()) }
 
+// Upstream is the number of messages upstream, hidden ones among them.
+func (v *View) Upstream() uint32 { return v.exists }
+
 // Pending is the number of messages that the next Report tells of.
 func (v *View) Pending() int { return v.pending.len() }
 
