@@ -94,16 +94,11 @@ func (h *history) copies() []spot {
 	})
 }
 
-// vanishCopy deletes the copy that a move made, or its original, past the guard.
-func (h *history) vanishCopy() {
-	for _, at := range h.copies() {
-		if rapid.Bool().Draw(h.T, "the original") {
-			at = h.model.copies[at]
-		}
-		if f := h.model.folders[at.folder]; f != nil && f.place() == at.place && f.find(at.uid) != nil {
-			h.vanishes(f, at.uid)
-			return
-		}
-	}
-	h.T.Skip("nobody has moved anything")
+// tied reports whether a message is the copy that a deferred move made, or the
+// original of one. When one of the two vanishes past the guard it is noticed only
+// once its folder is opened, and until then a move may name it (guard:
+// TestUndone). Histories leave that out.
+func (m *model) tied(at spot) bool {
+	_, isCopy := m.copies[at]
+	return isCopy || slices.Contains(slices.Collect(maps.Values(m.copies)), at)
 }

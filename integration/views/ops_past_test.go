@@ -22,14 +22,13 @@ func (h *history) some() (*folder, *message) {
 // vanish deletes past the guard.
 func (h *history) vanish() {
 	f, m := h.some()
-	h.vanishes(f, m.uid)
-}
-
-func (h *history) vanishes(f *folder, uid uint32) {
+	if h.model.tied(spot{f.place(), m.uid}) {
+		h.T.Skip("see tied")
+	}
 	h.past("SELECT " + f.name)
-	h.past("UID STORE " + utoa(uid) + ` +FLAGS.SILENT (\Deleted)`)
-	h.past("UID EXPUNGE " + utoa(uid))
-	h.model.remove(f, uid)
+	h.past("UID STORE " + utoa(m.uid) + ` +FLAGS.SILENT (\Deleted)`)
+	h.past("UID EXPUNGE " + utoa(m.uid))
+	h.model.remove(f, m.uid)
 	h.touched(f, nil)
 }
 
@@ -139,7 +138,7 @@ func (h *history) download() {
 	list := d.list()
 	var hides, removes []uint32
 	for i, m := range list {
-		if rapid.IntRange(0, 2).Draw(h.T, "removed") != 0 {
+		if rapid.IntRange(0, 2).Draw(h.T, "removed") != 0 || h.model.tied(spot{h.model.folders["INBOX"].place(), m.uid}) {
 			continue
 		}
 		answer := d.ask("DELE " + itoa(i+1))

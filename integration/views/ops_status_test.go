@@ -91,7 +91,6 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		{"move", 3, (*history).move},
 		{"move back", 2, (*history).moveBack},
 		{"move likewise", 3, (*history).moveLikewise},
-		{"vanish copy", 1, (*history).vanishCopy},
 		{"copy", 2, (*history).copy},
 		{"fetch", 4, (*history).fetch},
 		{"search", 4, (*history).search},
