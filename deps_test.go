@@ -43,6 +43,7 @@ const allowed = `
 	integration/imapconn:
 	integration/servers: integration/imapconn
 	integration/views:
+	integration/thunderbird:
 	bench:            demo/upstream tlsconf
 	bench/park:       proxy tlsconf
 `

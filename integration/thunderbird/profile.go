@@ -88,6 +88,7 @@ var quiet = []pref{
 	{"mail.rights.version", 99},
 	{"mail.shell.checkDefaultClient", false},
 	{"mail.spotlight.firstRunDone", true},
+	{"mail.warn_on_shift_delete", false},
 	{"mail.winsearch.firstRunDone", true},
 	{"mail.ui.show.migration.on.upgrade", false},
 	{"mailnews.start_page.enabled", false},

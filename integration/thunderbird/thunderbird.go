@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,7 +82,7 @@ func (t *Thunderbird) open(ctx context.Context, profile string, a Account) error
 	if block == nil {
 		return fmt.Errorf("no certificate in %s", a.CAFile)
 	}
-	return t.call(&t.Version, "prepare", block.Bytes, a.Password)
+	return t.call(&t.Version, "prepare", block.Bytes, a.Host, a.Password)
 }
 
 // activePort waits for the file in which Thunderbird says where it listens.
@@ -101,7 +102,7 @@ func activePort(ctx context.Context, profile string) (string, error) {
 
 // call calls a function of driver.js.
 func (t *Thunderbird) call(result any, function string, arguments ...any) error {
-	words, err := json.Marshal(arguments)
+	words, err := json.Marshal(append([]any{}, arguments...))
 	if err != nil {
 		return err
 	}
@@ -110,8 +111,24 @@ func (t *Thunderbird) call(result any, function string, arguments ...any) error 
 }
 
 // Folder is what a person sees in one folder, sorted by subjects, and what
-// Thunderbird's index of it has. "one (struck out)" is marked as deleted.
+// Thunderbird's index of it has. "one(struck-out)" is marked as deleted.
 type Folder struct{ Shown, Index []string }
+
+const struckOut = "(struck-out)"
+
+// Is reports whether the person sees just these messages, named by subjects
+// in a row, and whether the index has no others but such as are marked as
+// deleted.
+func (f Folder) Is(subjects string) bool {
+	want := strings.Fields(subjects)
+	slices.Sort(want)
+	return slices.Equal(f.Shown, want) && slices.Equal(unstruck(f.Index), unstruck(want))
+}
+
+// unstruck are the messages that are not marked as deleted.
+func unstruck(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return strings.HasSuffix(s, struckOut) })
+}
 
 // Refresh asks the server about a folder, as "Get Messages" does.
 func (t *Thunderbird) Refresh(folder string) error { return t.status("refresh", folder) }
@@ -124,15 +141,26 @@ func (t *Thunderbird) List(folder string) (Folder, error) {
 }
 
 // Delete presses the Delete key on a message, and does not wait for the
-// server.
+// server. On a message that is struck out it takes that back.
 func (t *Thunderbird) Delete(folder, subject string) error {
-	return t.call(nil, "press", folder, subject, "cmd_delete")
+	return t.call(nil, "press", folder, subject, "cmd_deleteMessage")
 }
 
 // Move drags a message to another folder, and does not wait for the server.
 func (t *Thunderbird) Move(folder, subject, to string) error {
 	return t.call(nil, "move", folder, subject, to)
 }
+
+// DeleteForGood presses Shift+Delete.
+func (t *Thunderbird) DeleteForGood(folder, subject string) error {
+	return t.call(nil, "press", folder, subject, "cmd_shiftDeleteMessage")
+}
+
+// Undo presses Ctrl+Z.
+func (t *Thunderbird) Undo() error { return t.call(nil, "undo") }
+
+// EmptyTrash is the account's menu item.
+func (t *Thunderbird) EmptyTrash() error { return t.call(nil, "emptyTrash") }
 
 // Compact is the folder's menu item: it expunges.
 func (t *Thunderbird) Compact(folder string) error { return t.status("compact", folder) }
