@@ -25,7 +25,9 @@ type tbStage struct {
 	record     *tbRecord
 }
 
-func (s *tbStage) arrives(t *testing.T, subject string) { deliver(t, s.server.dovecot, s.server.box, subject) }
+func (s *tbStage) arrives(t *testing.T, subject string) {
+	deliver(t, s.server.dovecot, s.server.box, subject)
+}
 
 // tbOpening and tbEnding are told in each model.
 var tbOpening = []tbScene{

@@ -25,10 +25,17 @@ const (
 	Move       Job = "move"   // a message into Archive
 	Upload     Job = "upload" // a new message with this subject
 	MakeFolder Job = "make folder"
+	List       Job = "list" // what is in INBOX, read or not; see Listed
 )
 
 // Archive is the folder that Copy and Move name.
 const Archive = "Archive"
+
+// Listed are the messages that the last List showed, sorted by subject. dir is
+// the client's folder.
+func Listed(dir string) ([]Message, error) { return ReadMaildir(filepath.Join(dir, listed)) }
+
+const listed = "listed"
 
 // IMAP is one IMAP client in one set-up.
 type IMAP struct {
@@ -36,6 +43,7 @@ type IMAP struct {
 	Deletes      bool // Fetch removes from the server what it has fetched
 	NoMail       int  // the exit status that says that there was no mail, beside 0
 	ImplicitOnly bool // has no STARTTLS, or none that can be relied on
+	Syncs        bool // keeps a copy at home in step with the server
 
 	program string // that must be installed, "" for none
 	pkg     string // the Debian package that has it

@@ -17,6 +17,7 @@ import (
 // within this process.
 var GoIMAP = IMAP{Name: "go-imap", jobs: map[Job]action{
 	Fetch:      goJob(goFetch),
+	List:       goJob(goList),
 	Flag:       goJob(goFound((*goSession).flag)),
 	Delete:     goJob(goFound((*goSession).remove)),
 	Copy:       goJob(goFound((*goSession).copy)),
@@ -102,17 +103,33 @@ func goFetch(s *goSession) error {
 	if err != nil {
 		return fmt.Errorf("search: %w", err)
 	}
+	return s.download(found, &imap.FetchItemBodySection{}, s.desk.folder("INBOX"))
+}
+
+// goList downloads everything and reads nothing.
+func goList(s *goSession) error {
+	if err := s.desk.clear(listed); err != nil {
+		return err
+	}
+	found, err := s.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
+	if err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	return s.download(found, &imap.FetchItemBodySection{Peek: true}, s.desk.file(listed))
+}
+
+// download puts what was found into a Maildir.
+func (s *goSession) download(found *imap.SearchData, body *imap.FetchItemBodySection, maildir string) error {
 	uids, ok := found.All.(imap.UIDSet)
 	if !ok || len(uids) == 0 {
 		return nil
 	}
-	body := &imap.FetchItemBodySection{}
 	messages, err := s.Fetch(uids, &imap.FetchOptions{UID: true, Flags: true, Envelope: true, BodySection: []*imap.FetchItemBodySection{body}}).Collect()
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	for _, m := range messages {
-		if err := addFile(s.desk.folder("INBOX"), "new", m.FindBodySection(body)); err != nil {
+		if err := addFile(maildir, "new", m.FindBodySection(body)); err != nil {
 			return err
 		}
 	}

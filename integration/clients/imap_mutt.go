@@ -12,6 +12,9 @@ var Mutt = IMAP{Name: "mutt", program: "mutt", pkg: "mutt", jobs: muttJobs("mutt
 // NeoMutt removes by EXPUNGE, which it sends without waiting for STORE.
 var NeoMutt = IMAP{Name: "neomutt", program: "neomutt", pkg: "neomutt", jobs: muttJobs("neomutt", "<sync-mailbox><exit>")}
 
+// NeoMuttQuit leaves a folder as mutt does.
+var NeoMuttQuit = IMAP{Name: "neomutt, quit", program: "neomutt", pkg: "neomutt", jobs: muttJobs("neomutt", "<quit>")}
+
 // muttJobs are done by keys. leave is how the person ends the session: where
 // the server did not take the changes, mutt asks whether to close anyway, and
 // neomutt leaves with <exit>, which asks the server for nothing.
@@ -26,6 +29,13 @@ func muttJobs(program, leave string) map[Job]action {
 		Fetch: func(ctx context.Context, d desk) (Run, error) {
 			const unread = "<tag-pattern>~U<enter><tag-prefix-cond><copy-message>%s<enter><end-cond><tag-prefix-cond><clear-flag>N<end-cond>"
 			return d.mutt(ctx, program, d.url("INBOX"), fmt.Sprintf(unread, d.folder("INBOX"))+leave)
+		},
+		List: func(ctx context.Context, d desk) (Run, error) {
+			if err := d.clear(listed); err != nil {
+				return Run{}, err
+			}
+			const all = "<tag-pattern>~A<enter><tag-prefix-cond><copy-message>%s<enter><end-cond><exit>"
+			return d.mutt(ctx, program, d.url("INBOX"), fmt.Sprintf(all, d.file(listed)))
 		},
 		Flag:   keys(tagged + "<set-flag>!<end-cond>"),
 		Delete: keys("<delete-pattern>~s %s<enter>"),

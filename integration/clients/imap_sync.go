@@ -60,10 +60,14 @@ func removeFile(m Message) error { return os.Remove(m.Path) }
 func markTrashed(m Message) error { return addFlags(m, "T") }
 
 // Mbsync as most people have it: both sides alike, deletions too.
-var Mbsync = IMAP{Name: "mbsync", program: "mbsync", pkg: "isync", jobs: syncJobs(mbsync("", "Patterns *"), removeFile)}
+var Mbsync = IMAP{Name: "mbsync", Syncs: true, program: "mbsync", pkg: "isync", jobs: syncJobs(mbsync("", "Patterns *"), removeFile)}
+
+// MbsyncMark is for people whose mail reader marks a file as trashed and leaves
+// the rest to mbsync.
+var MbsyncMark = IMAP{Name: "mbsync, marked", Syncs: true, program: "mbsync", pkg: "isync", jobs: syncJobs(mbsync("", "Patterns *"), markTrashed)}
 
 // MbsyncTrash moves what is deleted to Trash on the server.
-var MbsyncTrash = IMAP{Name: "mbsync with Trash", program: "mbsync", pkg: "isync",
+var MbsyncTrash = IMAP{Name: "mbsync with Trash", Syncs: true, program: "mbsync", pkg: "isync",
 	jobs: syncJobs(mbsync("Trash Trash\n", "Patterns * !Trash"), markTrashed)}
 
 func mbsync(trash, patterns string) action {
@@ -115,7 +119,7 @@ func (d desk) age() error {
 // OfflineIMAP synchronises like mbsync, one command at a time. Over STARTTLS
 // version 8.0.0 hangs or crashes in one of thirty runs, without a guard, too;
 // over implicit TLS it does not.
-var OfflineIMAP = IMAP{Name: "offlineimap", ImplicitOnly: true, program: "offlineimap", pkg: "offlineimap3", jobs: syncJobs(offlineIMAP, removeFile)}
+var OfflineIMAP = IMAP{Name: "offlineimap", Syncs: true, ImplicitOnly: true, program: "offlineimap", pkg: "offlineimap3", jobs: syncJobs(offlineIMAP, removeFile)}
 
 func offlineIMAP(ctx context.Context, d desk) (Run, error) {
 	config := fmt.Sprintf(`[general]

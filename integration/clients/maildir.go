@@ -98,6 +98,14 @@ func makeMaildir(dir string) error {
 	return nil
 }
 
+// clear makes a Maildir of the client's that is empty.
+func (d desk) clear(name string) error {
+	if err := os.RemoveAll(d.file(name)); err != nil {
+		return err
+	}
+	return makeMaildir(d.file(name))
+}
+
 // addFile writes a message into a Maildir. The file names are counted.
 func addFile(dir, sub string, text []byte) error {
 	if err := makeMaildir(dir); err != nil {
