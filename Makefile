@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 1
 BIN      := bin/mailguard
 PACKAGES := dovecot-pop3d dovecot-imapd fetchmail mpop getmail6 procps isync offlineimap3 neomutt mutt curl python3
 
-.PHONY: all build demo test check fuzz soak bench deps clean
+.PHONY: all build demo test check fuzz soak thunderbird bench deps clean
 
 all: build
 
@@ -33,6 +33,7 @@ deps:
 check:
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed: $$bad"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags thunderbird ./integration/
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@$(GO) mod tidy -diff
 
@@ -44,6 +45,10 @@ fuzz:
 # Kills the server at many more moments than `make test` does.
 soak: deps build
 	MAILGUARD_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'Kill' ./integration/
+
+# Two members with Thunderbird. The package is large, and only this needs it.
+thunderbird:
+	GO="$(GO)" ./integration/thunderbird/run
 
 bench: deps build
 	$(GO) run ./bench

@@ -29,6 +29,14 @@ func (s *tbStage) arrives(t *testing.T, subject string) {
 	deliver(t, s.server.dovecot, s.server.box, subject)
 }
 
+// ofBob is what is there of his.
+func (s *tbStage) ofBob(subject string) string {
+	if s.bob == nil {
+		return ""
+	}
+	return subject
+}
+
 // tbOpening and tbEnding are told in each model.
 var tbOpening = []tbScene{
 	{"both open the Inbox", nil, "one two three", "one two three"},
@@ -60,16 +68,29 @@ var tbMiddle = map[thunderbird.Model][]tbScene{
 		}, "one three", "two three four"},
 		{"alice restarts", func(t *testing.T, s *tbStage) { s.alice.restart(t) }, "one three", "two three four"},
 		{"alice compacts the Inbox", func(t *testing.T, s *tbStage) { s.alice.compact(t) }, "one three", "two three four"},
-		{"alice moves two from Trash back to the Inbox", func(t *testing.T, s *tbStage) {
-			s.alice.waits(t, "Trash", "two")
+		{"alice deletes three, presses Ctrl+Z, and restarts", func(t *testing.T, s *tbStage) {
+			s.alice.remove(t, "three", "one")
+			s.alice.waits(t, "Inbox", "one")
+			s.alice.do(t, "presses Ctrl+Z", s.alice.Undo())
+			s.alice.waits(t, "Trash", s.ofBob("one")+" two")
+			s.alice.note(t, "before the restart")
+			s.alice.restart(t)
+		}, "one three", "two three four"},
+		{"alice moves two from Trash back to the Inbox, and restarts", func(t *testing.T, s *tbStage) {
+			s.alice.waits(t, "Trash", s.ofBob("one")+" two")
 			s.alice.do(t, "moves two back", s.alice.Move("Trash", "two", "Inbox"))
-			s.alice.waits(t, "Trash", "")
+			s.alice.waits(t, "Trash", s.ofBob("one"))
+			s.alice.note(t, "before the restart")
+			s.alice.restart(t)
 		}, "one two three", "two three four"},
 		{"alice deletes three, and empties Trash", func(t *testing.T, s *tbStage) {
 			s.alice.remove(t, "three", "one two")
-			s.alice.waits(t, "Trash", "three")
+			s.alice.waits(t, "Trash", s.ofBob("one")+" three")
 			s.alice.do(t, "empties Trash", s.alice.EmptyTrash())
 			s.alice.waits(t, "Trash", "")
+			if s.bob != nil {
+				s.bob.sees(t, "Trash", "one two three")
+			}
 		}, "one two", "two three four"},
 	},
 	thunderbird.Mark: {
