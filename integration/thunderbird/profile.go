@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -45,11 +46,15 @@ func Installed() error {
 
 // writeProfile makes a fresh profile with one account.
 func writeProfile(dir string, a Account) error {
+	port, err := strconv.Atoi(a.Port)
+	if err != nil {
+		return fmt.Errorf("port of the account: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	var b strings.Builder
-	for _, p := range append(quiet, accountPrefs(a)...) {
+	for _, p := range append(quiet, accountPrefs(a, port)...) {
 		fmt.Fprintf(&b, "user_pref(%q, %s);\n", p.name, p.literal())
 	}
 	return os.WriteFile(filepath.Join(dir, "user.js"), []byte(b.String()), 0o600)
@@ -106,7 +111,7 @@ var quiet = []pref{
 
 // accountPrefs are an IMAP account that does nothing by itself at the start:
 // the password is typed in later. Messages are shown one a line, by date.
-func accountPrefs(a Account) []pref {
+func accountPrefs(a Account, port int) []pref {
 	return []pref{
 		{"mail.accountmanager.accounts", "account1,account2"},
 		{"mail.accountmanager.defaultaccount", "account1"},
@@ -124,7 +129,7 @@ func accountPrefs(a Account) []pref {
 		{"mail.server.server1.type", "imap"},
 		{"mail.server.server1.name", "support"},
 		{"mail.server.server1.hostname", a.Host},
-		{"mail.server.server1.port", port(a.Port)},
+		{"mail.server.server1.port", port},
 		{"mail.server.server1.userName", a.User},
 		{"mail.server.server1.socketType", 3}, // TLS from the first byte
 		{"mail.server.server1.authMethod", 3}, // the password as it is
@@ -135,10 +140,3 @@ func accountPrefs(a Account) []pref {
 		{"mailnews.default_view_flags", 0},
 	}
 }
-
-type number string
-
-func (n number) String() string { return string(n) }
-
-// port is a preference's number.
-func port(p string) number { return number(p) }

@@ -25,7 +25,7 @@ var driver string
 type Thunderbird struct {
 	Version string
 
-	process *exec.Cmd
+	process *process
 	output  bytes.Buffer // of the process; whole when it has ended
 	control *marionette
 }
@@ -55,10 +55,12 @@ func (t *Thunderbird) launch(dir, profile string) error {
 	if err := os.Remove(active); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	t.process = exec.Command("thunderbird", "--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile)
-	t.process.Env = append(os.Environ(), "HOME="+dir, "MOZ_CRASHREPORTER_DISABLE=1", "LC_ALL=C.UTF-8")
-	t.process.Stdout, t.process.Stderr = &t.output, &t.output
-	return t.process.Start()
+	cmd := exec.Command("thunderbird", "--headless", "--no-remote", "--marionette", "--remote-allow-system-access", "--profile", profile)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "MOZ_CRASHREPORTER_DISABLE=1", "LC_ALL=C.UTF-8")
+	cmd.Stdout, cmd.Stderr = &t.output, &t.output
+	var err error
+	t.process, err = launch(cmd)
+	return err
 }
 
 // open waits for the remote control and gives the account what a person would
@@ -191,24 +193,19 @@ func (t *Thunderbird) Quit(ctx context.Context) error {
 		return err
 	}
 	t.control.close()
-	ended := make(chan error, 1)
-	go func() { ended <- t.process.Wait() }()
 	select {
-	case err := <-ended:
-		return err
+	case <-t.process.ended:
+		return t.process.err
 	case <-ctx.Done():
-		_ = t.process.Process.Kill()
-		return errors.Join(errors.New("Thunderbird does not quit"), <-ended)
+		t.process.kill()
+		return errors.New("Thunderbird does not quit")
 	}
 }
 
-// Kill ends Thunderbird at once.
+// Kill ends Thunderbird at once, if it has not ended.
 func (t *Thunderbird) Kill() {
 	if t.control != nil {
 		t.control.close()
 	}
-	if t.process.ProcessState == nil {
-		_ = t.process.Process.Kill()
-		_ = t.process.Wait() // killed, as its status says
-	}
+	t.process.kill()
 }
