@@ -32,6 +32,7 @@ type Folder struct {
 	sweepDue  bool
 	member    *openMember   // the member's sessions in this folder; nil: no marks are kept
 	shown     []message.UID // the marks that the session knows of; the guard's registry owns it
+	stale     bool          // something came back that the session does not show; the same
 	concealed []message.UID // what the session does not show, or is about to hide; the same
 
 	fetches []ledger.FolderFetch      // not on record yet

@@ -202,7 +202,9 @@ func (f *Folder) unsaid() []message.UID {
 
 func tell(sessions []func()) {
 	for _, changed := range sessions {
-		changed()
+		if changed != nil {
+			changed()
+		}
 	}
 }
 
@@ -259,12 +261,26 @@ func (o *openFolders) hides(f *Folder) []message.UID {
 }
 
 // unhide takes messages out of what is hidden from a member who may have the
-// folder open. An open session goes on without them: what came back returns at
-// the next SELECT.
+// folder open. A session cannot show what it has not shown before: it is stale,
+// and what came back returns at the next SELECT.
 func (o *openFolders) unhide(place openFolder, who member.Name, back []message.UID) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	var told []func()
 	if m := o.open[place][who]; m != nil {
 		m.hidden = after(m.hidden, nil, back)
+		for f, changed := range m.sessions {
+			if len(without(back, f.concealed)) < len(back) {
+				f.stale = true
+				told = append(told, changed)
+			}
+		}
 	}
+	o.mu.Unlock()
+	tell(told)
+}
+
+func (o *openFolders) isStale(f *Folder) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return f.stale
 }

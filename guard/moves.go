@@ -125,7 +125,8 @@ func (f *Folder) Originals(ctx context.Context, uids []message.UID, dest string)
 // Nobody has to look whether they are there: they are among Unsettled at the
 // member's next SELECT of dest, and for one that is gone past the guard the
 // member gets the copy back. Sessions of this member that
-// have dest open show the originals from the next SELECT on. The error wraps
+// have dest open are Stale: they show the originals from the next SELECT on. The
+// error wraps
 // ErrTemporary: nothing has changed.
 func (f *Folder) Undo(ctx context.Context, rulings []FolderRuling, dest string, destValidity uint32) (map[message.UID]Original, error) {
 	if err := f.mayHide(); err != nil {

@@ -24,12 +24,18 @@ func (f *Folder) Hidden() []message.UID {
 // Hides are the messages, in ascending order, that other sessions of this
 // member have hidden since the folder was opened or Hides was last called. Call
 // it when EXPUNGE may be sent: the client sees them until it is told. What came
-// back by Undo is not taken back here: it returns at the next SELECT.
+// back by Undo is not taken back here: see Stale.
 func (f *Folder) Hides() []message.UID {
 	if f.member == nil {
 		return nil
 	}
 	return f.guard.folders.hides(f)
+}
+
+// Stale reports whether something came back to the folder by an Undo that this
+// session does not show: only another SELECT can.
+func (f *Folder) Stale() bool {
+	return f.member != nil && f.guard.folders.isStale(f)
 }
 
 // Deferred are the messages that are hidden once these rulings are committed,

@@ -110,6 +110,10 @@ func (s *session) notify() {
 func (s *session) tellNews(ctx context.Context) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if s.awake && s.folder.tracks() && s.folder.guarded.Stale() {
+		s.sendAway(ctx)
+		return
+	}
 	if !s.awake || s.idling == "" || !s.news.Swap(false) || !s.folder.tracks() {
 		return
 	}
@@ -127,6 +131,22 @@ func (s *session) tellNews(ctx context.Context) {
 	if err != nil {
 		s.log.Warn().Err(err).Msg("changes of another session could not be told")
 	}
+}
+
+// sendAway ends a session whose folder the client has to open anew, since a message
+// has come back to it: an open folder can only grow at its end. Every client
+// connects again by itself; one that has selected another folder meanwhile is left
+// alone.
+func (s *session) sendAway(ctx context.Context) {
+	if err := s.drain(ctx); err != nil {
+		return // it ends in any case
+	}
+	s.out.Lock()
+	_ = s.writeLine("* BYE A message has come back to this folder; please open it again")
+	_ = s.out.Flush()
+	s.saidBye = true
+	s.out.Unlock()
+	s.client.Interrupt()
 }
 
 // newsMoments are the commands during which the client may be told of anything,

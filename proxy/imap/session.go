@@ -68,7 +68,7 @@ type session struct {
 
 	folder   *folder // the selected folder, nil if none; guarded by turn and out together
 	fetched  fetched
-	saidBye  bool   // the upstream has said goodbye; guarded by out
+	saidBye  bool   // goodbye has been said; guarded by out
 	digits   []byte // a message number that is being written; the pump's
 	scratch  []byte // a list of flags that is being written; the pump's
 	hashing  hashing
@@ -181,6 +181,8 @@ func (s *session) goodbye(err error) error {
 	case errors.Is(err, errIdle):
 		_ = s.reply("* BYE Autologout; idle for too long") // RFC 9051, 5.4
 		return errEnd
+	case errors.Is(err, proxy.ErrInterrupted) && s.hasSaidBye():
+		return errEnd
 	case errors.Is(err, proxy.ErrInterrupted) && s.flight.isDead():
 		s.mourn()
 		return errEnd
@@ -191,6 +193,12 @@ func (s *session) goodbye(err error) error {
 		s.answerRest()
 	}
 	return err
+}
+
+func (s *session) hasSaidBye() bool {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return s.saidBye
 }
 
 // lastAnswers is how long a client that has closed its side, and may still read,

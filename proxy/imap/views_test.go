@@ -289,3 +289,28 @@ func TestManyHidden(t *testing.T) {
 	}
 	alice.says("SELECT INBOX", fmt.Sprintf("* %d EXISTS", n/2))
 }
+
+// A message that comes back cannot be shown in a folder that is open: whoever has
+// it open opens it again.
+func TestWhatComesBack(t *testing.T) {
+	w := newWorld(t)
+	box := w.box("plain@example.com", 100, 200, 300)
+	w.folder(t, box, "Keep")
+	mover, idling, reading, elsewhere, bob := w.enter(t, box, "alice"), w.enter(t, box, "alice"), w.enter(t, box, "alice"), w.enter(t, box, "alice"), w.enter(t, box, "bob")
+	idling.idle()
+	mover.ok("MOVE 2 Keep")
+	idling.sees("* 2 EXPUNGE")
+	reading.says("NOOP", "* 2 EXPUNGE")
+	elsewhere.says("NOOP", "* 2 EXPUNGE")
+	elsewhere.ok("SELECT Keep")
+	mover.ok("SELECT Keep")
+	mover.ok("UID MOVE 2 INBOX")
+	for _, c := range []*client{idling, reading} {
+		c.sees("* BYE A message has come back*")
+		c.ended()
+	}
+	mover.ok("SELECT INBOX")
+	mover.shows("1 (), 2 (), 3 ()")
+	elsewhere.ok("NOOP")
+	bob.ok("NOOP")
+}
