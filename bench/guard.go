@@ -19,6 +19,7 @@ upstreams:
 ledger: "sqlite:ledger.db"
 mailboxes:
   - {match: "*@personal.example.com", shared: false}
+  - {match: "*@observed.example.com", shared: true, mode: observe}
   - {match: "*@example.com", shared: true}
 log: {level: warn, format: text}
 `

@@ -37,5 +37,8 @@ func run(binary string, rounds, sessions int, only string) (err error) {
 	if err := b.measureRates(rounds, fits); err != nil {
 		return err
 	}
+	if err := b.measureViews(rounds, fits); err != nil {
+		return err
+	}
 	return b.measureMemory(sessions, fits)
 }

@@ -28,7 +28,7 @@ func (b *bench) measureMemory(sessions int, fits *regexp.Regexp) error {
 			if !fits.MatchString(idle.name) {
 				continue
 			}
-			if err := b.measureSessions(idle.name, sessions, i, idle.open); err != nil {
+			if err := b.measureSessions(idle.name, sessions, b.ways[i], idle.open); err != nil {
 				return fmt.Errorf("%s: %w", idle.name, err)
 			}
 		}
@@ -37,11 +37,10 @@ func (b *bench) measureMemory(sessions int, fits *regexp.Regexp) error {
 }
 
 // measureSessions compares a fresh guard with one that has so many sessions.
-func (b *bench) measureSessions(name string, sessions, to int, open func(way) (session, error)) error {
+func (b *bench) measureSessions(name string, sessions int, w way, open func(way) (session, error)) error {
 	if err := b.restart(); err != nil {
 		return err
 	}
-	w := b.ways[to]
 	if s, err := open(w); err != nil { // what comes with the first one is not a session's
 		return err
 	} else if err := s.quit(); err != nil {
