@@ -1,7 +1,9 @@
 package imap
 
 import (
+	"bytes"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,22 +36,33 @@ func (f *finding) collect(r *response) (mine bool) {
 	if r.Kind != wire.Data || f.err != nil {
 		return false
 	}
-	text := strings.TrimRight(string(r.text()), "\r\n")
+	text := bytes.TrimRight(r.text(), "\r\n")
 	switch {
 	case f.gather && r.Is("SEARCH"):
-		f.keep(text)
+		f.keep(string(text))
 	case r.Is("SEARCH"), r.Is("SORT"), r.Is("THREAD"):
 		f.err = f.tell(string(r.Word), f.translated(text))
 	case r.Is("ESEARCH"):
-		f.err = f.tell("ESEARCH", `(TAG "`+f.tag+`")`+f.extended(strings.Fields(text)))
+		f.err = f.tell("ESEARCH", []byte(`(TAG "`+f.tag+`")`+f.extended(strings.Fields(string(text)))))
 	default:
 		return false
 	}
 	return true
 }
 
-func (f *finding) tell(word, text string) error {
-	return f.s.writeLine(strings.TrimRight("* "+word+" "+text, " "))
+// tell writes a response. Its text may be long: it is not copied.
+func (f *finding) tell(word string, text []byte) error {
+	blank := " "
+	if len(text) == 0 {
+		blank = ""
+	}
+	if _, err := f.s.out.WriteString("* " + word + blank); err != nil {
+		return err
+	}
+	if _, err := f.s.out.Write(text); err != nil {
+		return err
+	}
+	return f.s.writeLine("")
 }
 
 func (f *finding) keep(text string) {
@@ -74,27 +87,36 @@ func (f *finding) one(n uint32) (uint32, bool) {
 
 // translated translates every number of a text, and keeps what stands between
 // them. Hidden messages are left out, with the blank before them.
-func (f *finding) translated(text string) string {
+func (f *finding) translated(text []byte) []byte {
 	b := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
-		end := i
-		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-			end++
-		}
-		n, err := strconv.ParseUint(text[i:end], 10, 32)
-		if err != nil {
+		n, digits := leadingNumber(text[i:])
+		if digits == 0 {
 			b = append(b, text[i])
 			i++
 			continue
 		}
-		i = end
-		if n, sees := f.one(uint32(n)); sees {
+		i += digits
+		if n, sees := f.one(n); sees {
 			b = strconv.AppendUint(b, uint64(n), 10)
 		} else if len(b) > 0 && b[len(b)-1] == ' ' {
 			b = b[:len(b)-1]
 		}
 	}
-	return strings.TrimLeft(string(b), " ")
+	return bytes.Trim(b, " ")
+}
+
+// leadingNumber is the number at the beginning of a text and how many digits
+// it has: 0 if none stands there. One that is too long for a message number
+// is 0.
+func leadingNumber(text []byte) (n uint32, digits int) {
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
+	if value := parseSize(text[:digits]); value <= math.MaxUint32 {
+		n = uint32(value)
+	}
+	return n, digits
 }
 
 // extended translates the data of an ESEARCH (RFC 4731, 3.1). No hidden message is
@@ -107,10 +129,10 @@ func (f *finding) extended(words []string) (text string) {
 		switch name := strings.ToUpper(words[i]); name {
 		case "MIN", "MAX":
 			i++
-			text += " " + name + " " + f.translated(words[i])
+			text += " " + name + " " + string(f.translated([]byte(words[i])))
 		case "ALL":
 			i++
-			text += " ALL " + joined(f.translated(words[i]))
+			text += " ALL " + joined(string(f.translated([]byte(words[i]))))
 		case "COUNT":
 			i++
 			text += " COUNT " + words[i]
