@@ -66,9 +66,10 @@ func (f *finding) tell(word string, text []byte) error {
 }
 
 func (f *finding) keep(text string) {
+	w := f.s.folder.view.Walk()
 	for word := range strings.FieldsSeq(text) {
 		if n, err := strconv.ParseUint(word, 10, 32); err == nil {
-			if n, sees := f.one(uint32(n)); sees {
+			if n, sees := f.one(&w, uint32(n)); sees {
 				f.found = append(f.found, n)
 			}
 		}
@@ -76,12 +77,11 @@ func (f *finding) keep(text string) {
 }
 
 // one translates a number, or says that the message is hidden.
-func (f *finding) one(n uint32) (uint32, bool) {
-	v := &f.s.folder.view
+func (f *finding) one(w *view.Walk, n uint32) (uint32, bool) {
 	if f.byUID {
-		return n, !v.Hides(imap.UID(n))
+		return n, !w.Hides(imap.UID(n))
 	}
-	seq, sees := v.ToClient(view.UpstreamSeq(n))
+	seq, sees := w.ToClient(view.UpstreamSeq(n))
 	return uint32(seq), sees
 }
 
@@ -89,19 +89,25 @@ func (f *finding) one(n uint32) (uint32, bool) {
 // them. Hidden messages are left out, with the blank before them.
 func (f *finding) translated(text []byte) []byte {
 	b := make([]byte, 0, len(text))
+	w := f.s.folder.view.Walk()
 	for i := 0; i < len(text); {
-		n, digits := leadingNumber(text[i:])
+		upstream, digits := leadingNumber(text[i:])
 		if digits == 0 {
 			b = append(b, text[i])
 			i++
 			continue
 		}
-		i += digits
-		if n, sees := f.one(n); sees {
-			b = strconv.AppendUint(b, uint64(n), 10)
-		} else if len(b) > 0 && b[len(b)-1] == ' ' {
+		n, sees := f.one(&w, upstream)
+		switch {
+		case !sees && len(b) > 0 && b[len(b)-1] == ' ':
 			b = b[:len(b)-1]
+		case !sees:
+		case n == upstream:
+			b = append(b, text[i:i+digits]...)
+		default:
+			b = strconv.AppendUint(b, uint64(n), 10)
 		}
+		i += digits
 	}
 	return bytes.Trim(b, " ")
 }
