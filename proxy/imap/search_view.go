@@ -6,7 +6,6 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"mailguard/message"
 	"mailguard/proxy/imap/command"
 	"mailguard/proxy/imap/view"
 	"mailguard/proxy/imap/wire"
@@ -138,18 +137,29 @@ func (s *session) firstUnseen(ctx context.Context, f *folder) (view.ClientSeq, e
 }
 
 // unseenHidden counts the hidden messages of the selected folder that have not been
-// seen.
+// seen. Where they are too many for a line it is asked once what has not been seen
+// from the first of them to the last, and not once for every piece of the set.
 func (s *session) unseenHidden(ctx context.Context) (n int, err error) {
 	s.out.Lock()
 	hidden := s.folder.view.Hidden()
 	s.out.Unlock()
-	var unseen []message.UID
-	for _, chunk := range wire.ChunkUIDSet(hidden, maxSet) {
-		found, err := s.search(ctx, command.AndKey(command.SearchKey{Op: "UNSEEN"}, command.UIDKey(chunk)))
-		if err != nil {
-			return 0, err
-		}
-		unseen = append(unseen, found...)
+	if len(hidden) == 0 {
+		return 0, nil
 	}
-	return len(unseen), nil
+	if len(wire.ChunkUIDSet(hidden, maxSet)) > 1 {
+		hidden = imap.UIDSet{{Start: hidden[0].Start, Stop: hidden[len(hidden)-1].Stop}}
+	}
+	found, err := s.search(ctx, command.AndKey(command.SearchKey{Op: "UNSEEN"}, command.UIDKey(hidden)))
+	if err != nil {
+		return 0, err
+	}
+	s.out.Lock()
+	defer s.out.Unlock()
+	w := s.folder.view.Walk()
+	for _, u := range found {
+		if w.Hides(imap.UID(u)) {
+			n++
+		}
+	}
+	return n, nil
 }
