@@ -155,6 +155,9 @@ func (l *looking) vanished(text []byte) {
 
 // messages are what was found, each once, as it was said last.
 func (l *looking) messages() []seen {
+	if l.ascends() { // as servers answer: nothing was said twice
+		return l.found
+	}
 	at := make(map[message.UID]int, len(l.found))
 	var all []seen
 	for _, m := range l.found {
@@ -166,6 +169,15 @@ func (l *looking) messages() []seen {
 		all = append(all, m)
 	}
 	return all
+}
+
+func (l *looking) ascends() bool {
+	for i := 1; i < len(l.found); i++ {
+		if l.found[i].UID <= l.found[i-1].UID {
+			return false
+		}
+	}
+	return true
 }
 
 func placesOf(found []seen) []view.Place {
