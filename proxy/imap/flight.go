@@ -92,7 +92,7 @@ func (f *flight) end(tag []byte) *call {
 	defer f.mu.Unlock()
 	for i, c := range f.calls {
 		if c.number == number {
-			f.calls = append(f.calls[:i], f.calls[i+1:]...)
+			f.calls = slices.Delete(f.calls, i, i+1) // nothing of it stays: a look holds what it has found
 			c.end()
 			f.noteEmpty()
 			return c
