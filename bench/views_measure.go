@@ -100,7 +100,7 @@ const (
 
 const (
 	viewsMemory   = "views: memory"
-	viewsSessions = 50
+	viewsSessions = 120 // more than the guard waits for before it gives memory back
 )
 
 // measureViewsMemory says what a session costs that has the big folder open, each
