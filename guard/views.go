@@ -33,9 +33,10 @@ func (f *Folder) Hides() []message.UID {
 }
 
 // Stale reports whether something came back to the folder by an Undo that this
-// session does not show: only another SELECT can.
+// session does not show: only another SELECT can. It may be called from any
+// goroutine.
 func (f *Folder) Stale() bool {
-	return f.member != nil && f.guard.folders.isStale(f)
+	return f != nil && f.guard.folders.isStale(f)
 }
 
 // Deferred are the messages that are hidden once these rulings are committed,

@@ -150,6 +150,9 @@ func (s *session) run(ctx context.Context, tag, name string) error {
 	}
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if s.isSentAway(ctx) {
+		return errEnd
+	}
 	if err := s.readmit(ctx, name, args); err != nil {
 		return err
 	}

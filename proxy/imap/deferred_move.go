@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -41,7 +42,8 @@ func (s *session) askDestination(ctx context.Context, m *moving) error {
 		if !r.Is("STATUS") {
 			return false
 		}
-		counts := parseCounts(r.text())
+		_, list := cutName(r.text())
+		counts := parseCounts(list)
 		m.validity = uint32(counts.value(command.StatusUIDValidity))
 		m.isEmpty = counts.has(command.StatusMessages) && counts.value(command.StatusMessages) == 0
 		return true
@@ -98,20 +100,33 @@ func (s *session) moveAway(ctx context.Context, m *moving, rulings []guard.Folde
 	if err != nil {
 		return result{}, err
 	}
+	before := s.counts.hidden
 	for some := range slices.Chunk(rulings, commitAtOnce) {
-		uids := uidsRuled(some)
-		pairs, res, err := s.copyTo(ctx, m, uids, known)
+		res, err := s.moveSome(ctx, m, some, known)
+		if err != nil && isReply(err) && s.counts.hidden > before {
+			err = errors.Join(replyPartly, err)
+		}
 		if err != nil || !res.ok() {
-			return res, err
-		}
-		if err := s.folder.guarded.CommitMove(ctx, some, m.to.folder, m.recorded(), pairs); err != nil {
-			return res, err
-		}
-		if err := s.moved(m, uids, pairs); err != nil {
 			return res, err
 		}
 	}
 	return result{word: "OK", text: "OK Move completed"}, nil
+}
+
+// moveSome copies, records and hides one piece. What the upstream does not name
+// among the copies that it made has not been copied.
+func (s *session) moveSome(ctx context.Context, m *moving, some []guard.FolderRuling, known map[message.UID]message.UID) (result, error) {
+	pairs, res, err := s.copyTo(ctx, m, uidsRuled(some), known)
+	if err != nil || !res.ok() {
+		return res, err
+	}
+	if len(pairs) > 0 {
+		some = filter(some, func(r guard.FolderRuling) bool { return pairs[r.Seen.UID] != 0 })
+	}
+	if err := s.folder.guarded.CommitMove(ctx, some, m.to.folder, m.recorded(), pairs); err != nil {
+		return res, err
+	}
+	return res, s.moved(m, uidsRuled(some), pairs)
 }
 
 // recorded is the UIDVALIDITY under which copies go on record. Those in another

@@ -102,14 +102,14 @@ func (s *session) expunge(ctx context.Context, marked []message.UID) (kept refus
 	if err := s.settleVanished(ctx, marked, found); err != nil {
 		return kept, err
 	}
-	before := s.counts.deleted
+	before := s.counts.deleted + s.counts.hidden
 	for some := range slices.Chunk(rulings, commitAtOnce) {
 		stays, err := s.carryOut(ctx, some, &kept)
 		s.changeMarks(nil, stays)
 		if err == nil {
 			err = s.tellKept(found, stays)
 		}
-		if err != nil && errors.Is(err, guard.ErrTemporary) && s.counts.deleted > before {
+		if err != nil && errors.Is(err, guard.ErrTemporary) && s.counts.deleted+s.counts.hidden > before {
 			err = errors.Join(replyPartly, err)
 		}
 		if err != nil {
@@ -137,11 +137,20 @@ func (s *session) carryOut(ctx context.Context, rulings []guard.FolderRuling, ke
 		return stays, err
 	}
 	still, err := s.remove(ctx, remove)
-	if len(still) == 0 {
+	if len(still) == 0 || err != nil {
 		return stays, err
 	}
-	kept.n += len(still) // allowed, and not possible for this login
-	return append(stays, still...), errors.Join(err, s.folder.guarded.Mark(ctx, nil, still))
+	return stays, s.hideInstead(ctx, rulings, still)
+}
+
+// hideInstead defers what was allowed and is not possible for this login: the
+// member does not see it any more, and it goes when somebody can remove it.
+func (s *session) hideInstead(ctx context.Context, rulings []guard.FolderRuling, still []message.UID) error {
+	left := deferAllowed(filter(rulings, func(r guard.FolderRuling) bool { return slices.Contains(still, r.Seen.UID) }))
+	if _, err := s.folder.guarded.Commit(ctx, left); err != nil {
+		return err
+	}
+	return s.hideFollowed(still)
 }
 
 // deferAllowed defers what was allowed, where the upstream cannot remove single

@@ -23,6 +23,8 @@ type call struct {
 	name   string
 	quiet  bool // it may last: an IDLE
 
+	forClient bool // it does the client's work, and may take as long as a command of the client's
+
 	asksUID  bool   // the client asked for UIDs: they stay in the responses
 	addedUID bool   // only the guard asked for UIDs
 	part     uint64 // how many octets of a message the client asks for; 0: no part

@@ -28,8 +28,12 @@ type folder struct {
 	guarded *guard.Folder // nil where policy can never touch it, or nothing is known of its mailbox
 	marks   view.Marks    // this member's own \Deleted
 	follow  view.Marks    // messages that an operation under way has in hand
+	news    news          // what other sessions have done; guarded by turn
 	silent  bool          // EXPUNGE is kept from the client: it closes the folder
 }
+
+// is reports whether the selected folder is this one.
+func (f *folder) is(t target) bool { return f != nil && f.mailbox == t.mailbox && f.folder == t.folder }
 
 // protects reports whether the guard decides in this folder.
 func (f *folder) protects() bool { return f != nil && f.stance == guard.Protect }

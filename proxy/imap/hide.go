@@ -31,6 +31,7 @@ func (s *session) hide(places []view.Place) error {
 		uids[i] = p.UID
 	}
 	f.marks.Remove(uids...)
+	s.counts.hidden += len(places)
 	return s.report()
 }
 
@@ -74,7 +75,11 @@ func (s *session) hideFollowed(uids []message.UID) error {
 // hideOthers takes what other sessions of this member have hidden out of this
 // one's view.
 func (s *session) hideOthers(ctx context.Context) error {
-	hidden := slices.DeleteFunc(s.folder.guarded.Hides(), func(u message.UID) bool { return s.folder.view.Hides(imap.UID(u)) })
+	f := s.folder
+	f.news.hidden = append(f.news.hidden, f.guarded.Hides()...)
+	s.out.Lock()
+	hidden := slices.DeleteFunc(slices.Clone(f.news.hidden), func(u message.UID) bool { return f.view.Hides(imap.UID(u)) })
+	s.out.Unlock()
 	var places []view.Place
 	if len(hidden) > 0 {
 		var err error
@@ -88,6 +93,7 @@ func (s *session) hideOthers(ctx context.Context) error {
 			return err
 		}
 	}
+	f.news.hidden = nil
 	return s.hide(places)
 }
 

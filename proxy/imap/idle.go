@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"mailguard/message"
@@ -95,7 +96,7 @@ const maxDone = 1000
 // notify is called when another session of this member has changed marks in the
 // folder, or hidden messages. It does not wait.
 func (s *session) notify() {
-	if s.news.Swap(true) {
+	if before := s.news.Swap(true); before && !s.watched.Load().Stale() {
 		return
 	}
 	s.client.Wake()
@@ -110,8 +111,7 @@ func (s *session) notify() {
 func (s *session) tellNews(ctx context.Context) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.awake && s.folder.tracks() && s.folder.guarded.Stale() {
-		s.sendAway(ctx)
+	if s.awake && s.isSentAway(ctx) {
 		return
 	}
 	if !s.awake || s.idling == "" || !s.news.Swap(false) || !s.folder.tracks() {
@@ -122,31 +122,43 @@ func (s *session) tellNews(ctx context.Context) {
 	if err == nil {
 		err = s.showChanges(ctx)
 	}
+	if isReply(err) {
+		s.log.Warn().Err(err).Msg("changes of another session could not be told")
+		err = nil
+	}
 	if err == nil && wasIdle {
 		var refused *result
 		if refused, err = s.beginIdle(ctx); refused != nil {
 			s.log.Warn().Str("answer", refused.text).Msg("the upstream does not idle any more")
 		}
 	}
+	if err == nil {
+		err = s.flush()
+	}
 	if err != nil {
 		s.log.Warn().Err(err).Msg("changes of another session could not be told")
 	}
 }
 
-// sendAway ends a session whose folder the client has to open anew, since a message
-// has come back to it: an open folder can only grow at its end. Every client
+// isSentAway ends a session whose folder the client has to open anew, since a
+// message has come back to it: an open folder can only grow at its end. Every client
 // connects again by itself; one that has selected another folder meanwhile is left
-// alone.
-func (s *session) sendAway(ctx context.Context) {
-	if err := s.drain(ctx); err != nil {
-		return // it ends in any case
+// alone. It reports whether the session has been ended so.
+func (s *session) isSentAway(ctx context.Context) bool {
+	if s.sentAway {
+		return true
 	}
+	if !s.folder.tracks() || !s.folder.guarded.Stale() || s.drain(ctx) != nil {
+		return false
+	}
+	s.sentAway = true
 	s.out.Lock()
 	_ = s.writeLine("* BYE A message has come back to this folder; please open it again")
 	_ = s.out.Flush()
 	s.saidBye = true
 	s.out.Unlock()
 	s.client.Interrupt()
+	return true
 }
 
 // newsMoments are the commands during which the client may be told of anything,
@@ -177,10 +189,14 @@ func (s *session) hearNews(ctx context.Context, name string) error {
 // brings the marks up to date and lets it see the flags of the messages
 // concerned.
 func (s *session) showChanges(ctx context.Context) error {
-	if err := s.hideOthers(ctx); err != nil {
-		return err
+	err := s.hideOthers(ctx)
+	var changed []message.UID
+	if err == nil {
+		changed, err = s.learnChanges(ctx)
 	}
-	changed, err := s.learnChanges(ctx)
+	if isReply(err) {
+		s.news.Store(true) // once more, at the next moment
+	}
 	if err != nil {
 		return err
 	}
@@ -189,7 +205,9 @@ func (s *session) showChanges(ctx context.Context) error {
 
 // learnChanges brings the marks up to date. It returns the messages concerned.
 func (s *session) learnChanges(ctx context.Context) ([]message.UID, error) {
-	marked, unmarked := s.folder.guarded.Changes()
+	n := &s.folder.news
+	n.changes(s.folder.guarded.Changes())
+	marked, unmarked := n.marked, n.unmarked
 	if len(marked)+len(unmarked) == 0 {
 		return nil, nil
 	}
@@ -203,7 +221,22 @@ func (s *session) learnChanges(ctx context.Context) ([]message.UID, error) {
 		return nil, err
 	}
 	s.changeMarks(places, unmarked)
+	n.marked, n.unmarked = nil, nil
 	return append(uidsOf(places), unmarked...), nil
+}
+
+// news is what other sessions of the member have done and this one has not taken
+// over yet: it is kept until that has worked.
+type news struct{ hidden, marked, unmarked []message.UID }
+
+// changes adds changes of marks, of which the last counts.
+func (n *news) changes(marked, unmarked []message.UID) {
+	n.marked = append(without(n.marked, unmarked), marked...)
+	n.unmarked = append(without(n.unmarked, marked), unmarked...)
+}
+
+func without(all, some []message.UID) []message.UID {
+	return slices.DeleteFunc(all, func(u message.UID) bool { return slices.Contains(some, u) })
 }
 
 // showFlags has the upstream tell the flags of messages; they pass to the

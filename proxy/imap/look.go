@@ -39,7 +39,13 @@ const maxSet = 8000
 // look reads what a decision needs to know of messages. Those that are not
 // there are left out.
 func (s *session) look(ctx context.Context, m command.Messages) ([]seen, error) {
-	return s.fetch(ctx, m, lookItems, hasUID|hasFlags|hasSize|hasDate)
+	found, err := s.fetch(ctx, m, lookItems, hasUID|hasFlags|hasSize|hasDate)
+	if err != nil {
+		return nil, err
+	}
+	s.out.Lock()
+	defer s.out.Unlock()
+	return slices.DeleteFunc(found, func(m seen) bool { return s.folder.view.Hides(imap.UID(m.UID)) }), nil
 }
 
 // locate finds out where messages stand.

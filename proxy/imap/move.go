@@ -44,11 +44,11 @@ func (s *session) handleMove(ctx context.Context, cmd command.Command) error {
 // is half one and half the other multiplies messages.
 func (s *session) carryMove(ctx context.Context, to string, rulings []guard.FolderRuling) (result, error) {
 	m := s.movingTo(to)
-	left, err := s.putBack(ctx, m, rulings)
+	left, err := s.putBack(ctx, m, filter(rulings, func(r guard.FolderRuling) bool { return r.Outcome != policy.Accepted }))
 	switch {
 	case err != nil:
 		return result{}, err
-	case len(left) == 0 && len(rulings) > 0:
+	case len(left) == 0 && len(rulings) > 0: // what is accepted stays in sight
 		return result{word: "OK", text: "OK Move completed"}, nil
 	case slices.ContainsFunc(left, isDeferred), m.here, !s.upstreamHas("MOVE") && !s.upstreamHas("UIDPLUS"):
 		return s.moveAway(ctx, m, left)

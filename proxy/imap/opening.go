@@ -82,13 +82,18 @@ func (s *session) show(ctx context.Context, f *folder) error {
 
 // recentInView is how many of the messages that this member sees are recent.
 func (s *session) recentInView(ctx context.Context, f *folder) (uint32, error) {
-	if f.opening.recent == 0 || f.view.Len() == 0 {
-		return f.opening.recent, nil
+	s.out.Lock()
+	recent, hides := f.opening.recent, f.hides()
+	s.out.Unlock()
+	if recent == 0 || !hides {
+		return recent, nil
 	}
 	found, err := s.search(ctx, command.SearchKey{Op: command.OpRecent})
 	if isReply(err) { // no such key: the number is good enough for what it is
-		return f.opening.recent, nil
+		return recent, nil
 	}
+	s.out.Lock()
+	defer s.out.Unlock()
 	found = slices.DeleteFunc(found, func(u message.UID) bool { return f.view.Hides(imap.UID(u)) })
 	return uint32(len(found)), err
 }
@@ -96,10 +101,11 @@ func (s *session) recentInView(ctx context.Context, f *folder) (uint32, error) {
 // unseenInView is the client's number of the first message that it has not
 // seen; 0 if there is none, or the upstream does not say.
 func (s *session) unseenInView(ctx context.Context, f *folder) (view.ClientSeq, error) {
+	s.out.Lock()
 	if !f.opening.saysUnseen {
+		s.out.Unlock()
 		return 0, nil
 	}
-	s.out.Lock()
 	n, sees := f.view.ToClient(f.opening.unseen)
 	s.out.Unlock()
 	if sees {

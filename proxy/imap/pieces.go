@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"mailguard/message"
 	"mailguard/proxy/imap/command"
 )
 
@@ -19,6 +20,13 @@ func (s *session) passNamed(ctx context.Context, cmd command.Command, c call) er
 	}
 	if err := s.drain(ctx); err != nil {
 		return err
+	}
+	if cmd.Name == "COPY" {
+		var err error
+		if pieces, err = s.named(ctx, pieces); err != nil {
+			return err
+		}
+		c.name = "UID COPY"
 	}
 	res, err := s.sayPieces(ctx, pieces, cmd, c)
 	if err != nil {
@@ -37,18 +45,42 @@ func (s *session) pieces(args command.Args) []command.Messages {
 	return chunks(m)
 }
 
-// sayPieces runs a command piece by piece, up to the first that fails, which is
-// the answer. What COPYUID says of the pieces becomes one (RFC 4315, 3).
+// named are messages by their UIDs: the answer to a COPY may tell an EXPUNGE, and
+// the numbers of the next piece would be other messages'.
+func (s *session) named(ctx context.Context, pieces []command.Messages) ([]command.Messages, error) {
+	var uids []message.UID
+	for _, p := range pieces {
+		found, err := s.fetch(ctx, p, locateItems, hasUID)
+		if err != nil {
+			return nil, err
+		}
+		uids = append(uids, uidsOf(placesOf(found))...)
+	}
+	return chunks(byUID(uids)), nil
+}
+
+// sayPieces runs a command piece by piece. The first that fails is the answer, and
+// the end of a COPY: what was copied would be copied again. What COPYUID says of
+// the pieces becomes one (RFC 4315, 3).
 func (s *session) sayPieces(ctx context.Context, pieces []command.Messages, cmd command.Command, c call) (res result, err error) {
 	var copied copyUID
+	c.forClient = true
+	res.word, res.text = "OK", "OK "+emptyText(cmd.Args)
 	for _, p := range pieces {
 		one := c
-		if res, err = s.sayCall(ctx, &one, withMessages(cmd.Args, p)); err != nil || !res.ok() {
-			return res, err
+		last, err := s.sayCall(ctx, &one, withMessages(cmd.Args, p))
+		if err != nil {
+			return last, err
 		}
-		copied.add(res)
+		if res.ok() {
+			res = last
+		}
+		if _, copies := cmd.Args.(command.Copy); copies && !last.ok() {
+			break
+		}
+		copied.add(last)
 	}
-	if text, some := copied.code(); some {
+	if text, some := copied.code(); some && res.ok() {
 		res = result{word: "OK", text: "OK [" + text + "] Copy completed"}
 	}
 	return res, nil

@@ -60,7 +60,8 @@ func (s *session) mine(r *response) bool {
 func (s *session) numbered(r *response) error {
 	f := s.folder
 	switch {
-	case f == nil:
+	case f == nil: // the client has nothing selected
+		return s.drop(r)
 	case r.Is("EXPUNGE"):
 		return s.expunged(r)
 	case f.opening != nil:

@@ -48,7 +48,7 @@ func (s *session) searchView(ctx context.Context, cmd command.Command, key comma
 		key = command.AndKey(key, hidden)
 	}
 	f := finding{s: s, tag: cmd.Tag, byUID: byUID}
-	res, err := s.say(ctx, cmd.Name, withKey(cmd.Args, key), f.collect)
+	res, err := s.sayForClient(ctx, cmd.Name, withKey(cmd.Args, key), f.collect)
 	if err == nil {
 		err = f.err
 	}
@@ -108,7 +108,7 @@ func (s *session) searchAll(ctx context.Context, cmd command.Command, args comma
 	wanted := args.Return
 	args.Return, args.Key = nil, key
 	f := finding{s: s, tag: cmd.Tag, byUID: strings.HasPrefix(cmd.Name, "UID "), gather: true}
-	res, err := s.say(ctx, cmd.Name, args, f.collect)
+	res, err := s.sayForClient(ctx, cmd.Name, args, f.collect)
 	if err == nil {
 		err = f.err
 	}
@@ -129,7 +129,7 @@ func (s *session) firstUnseen(ctx context.Context, f *folder) (view.ClientSeq, e
 		key = command.AndKey(key, hidden)
 	}
 	find := finding{s: s, gather: true}
-	_, err := s.say(ctx, "SEARCH", command.Search{Key: key}, find.collect)
+	_, err := s.sayForClient(ctx, "SEARCH", command.Search{Key: key}, find.collect)
 	if err != nil || len(find.found) == 0 {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -36,6 +37,9 @@ func (s *session) handleSelect(ctx context.Context, cmd command.Command) error {
 	}
 	if err != nil || !res.ok() {
 		s.closeFolder(ctx)
+	}
+	if isReply(err) && res.ok() { // the client has nothing selected, and so has nobody
+		err = errors.Join(err, fatal(s.leave(ctx, args.Folder)))
 	}
 	if err != nil {
 		return err
@@ -147,6 +151,7 @@ func (s *session) openGuarded(ctx context.Context, f *folder) error {
 	s.out.Lock()
 	f.guarded = guarded
 	s.out.Unlock()
+	s.watched.Store(guarded)
 	return s.placeKnown(ctx, f)
 }
 
@@ -226,19 +231,32 @@ func (s *session) handleUnselect(ctx context.Context, cmd command.Command) error
 // (RFC 9051, 6.4.2).
 func (s *session) unselect(ctx context.Context) error {
 	f := s.folder
-	if err := s.lookOnce(ctx); err != nil {
+	if err := fatal(s.lookOnce(ctx)); err != nil { // else some fetches do not count
 		return err
 	}
 	s.closeFolder(ctx)
 	s.state = authenticated
+	return s.leave(ctx, f.name)
+}
+
+// leave has the upstream leave the folder that it has selected.
+func (s *session) leave(ctx context.Context, name string) error {
 	if s.upstreamHas("UNSELECT") {
 		return s.mustSay(ctx, "UNSELECT", command.None{}, nil)
 	}
 	quiet := func(*response) bool { return true }
-	if err := s.mustSay(ctx, "EXAMINE", command.Select{Folder: f.name}, quiet); err != nil {
+	if err := s.mustSay(ctx, "EXAMINE", command.Select{Folder: name}, quiet); err != nil {
 		return err
 	}
 	return s.mustSay(ctx, "CLOSE", command.None{}, quiet)
+}
+
+// fatal is an error that the session cannot go on with, or nil.
+func fatal(err error) error {
+	if isReply(err) {
+		return nil
+	}
+	return err
 }
 
 // mustSay is say for a command that the upstream cannot refuse.

@@ -68,16 +68,18 @@ type session struct {
 
 	folder   *folder // the selected folder, nil if none; guarded by turn and out together
 	fetched  fetched
-	saidBye  bool   // goodbye has been said; guarded by out
-	digits   []byte // a message number that is being written; the pump's
-	scratch  []byte // a list of flags that is being written; the pump's
+	watched  atomic.Pointer[guard.Folder] // the selected folder, for whoever calls notify
+	sentAway bool                         // the client has to open its folder anew, and was told; guarded by turn
+	saidBye  bool                         // goodbye has been said; guarded by out
+	digits   []byte                       // a message number that is being written; the pump's
+	scratch  []byte                       // a list of flags that is being written; the pump's
 	hashing  hashing
 	counting *counting   // a command with STATUS responses under way, nil if none; guarded by out
 	news     atomic.Bool // another session of the member has changed marks, or hidden messages
 
 	counts struct {
-		commands, deleted, kept int
-		logout                  bool
+		commands, deleted, hidden, kept int
+		logout                          bool
 	}
 }
 

@@ -27,8 +27,8 @@ func byUID(uids []message.UID) command.Messages {
 }
 
 // chunks cuts a set into pieces that every server takes. Message numbers stay
-// what they are from one piece to the next: nothing goes in the answer to a
-// command by number (RFC 9051, 7.5.1).
+// what they are from one piece to the next where the pieces are FETCH, STORE or
+// SEARCH: nothing goes in the answers to these (RFC 9051, 7.5.1).
 func chunks(m command.Messages) (all []command.Messages) {
 	switch set := m.Set.(type) {
 	case imap.UIDSet:

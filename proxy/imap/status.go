@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mailguard/guard"
+	"mailguard/member"
 	"mailguard/proxy/imap/command"
 	"mailguard/proxy/imap/wire"
 )
@@ -25,10 +26,16 @@ func (s *session) handleStatus(ctx context.Context, cmd command.Command) error {
 		return s.passOn(ctx, cmd)
 	}
 	counts, err := s.Guard.HiddenIn(ctx, s.visitorTo(t), t.folder)
-	if err != nil || len(counts) == 0 { // logged there: as in SELECT, everything is shown
+	c := &counting{hidden: func(target) guard.HiddenCounts { return counts }}
+	if err == nil && s.folder.is(t) {
+		err = s.countSelected(ctx, c, args.Items)
+	}
+	if err != nil && !isReply(err) {
+		return err
+	}
+	if len(counts) == 0 && c.selected == nil { // if the ledger cannot be read everything is shown, as in SELECT
 		return s.passOn(ctx, cmd)
 	}
-	c := &counting{hidden: func(target) guard.HiddenCounts { return counts }}
 	args.Items = c.ask(args.Items)
 	cmd.Args = args
 	return s.countView(ctx, cmd, c)
@@ -43,24 +50,36 @@ func (s *session) handleList(ctx context.Context, cmd command.Command) error {
 	if err := s.checkStatus(args.Return.Status); err != nil {
 		return err
 	}
-	if s.stance != guard.Protect {
+	if s.stance != guard.Protect && len(s.upstream.Namespaces) == 0 {
 		return s.passOn(ctx, cmd)
 	}
-	counts, err := s.Guard.HiddenEverywhere(ctx, s.visitor)
-	if err != nil || len(counts) == 0 {
-		return s.passOn(ctx, cmd)
-	}
-	c := &counting{hidden: func(t target) guard.HiddenCounts {
-		if !s.own(t) {
-			return nil
+	c := &counting{hidden: s.hiddenEverywhere(ctx)}
+	if s.folder.protects() {
+		if err := fatal(s.countSelected(ctx, c, args.Return.Status)); err != nil {
+			return err
 		}
-		return counts[t.folder]
-	}}
+	}
 	returns := *args.Return
 	returns.Status = c.ask(returns.Status)
 	args.Return = &returns
 	cmd.Args = args
 	return s.countView(ctx, cmd, c)
+}
+
+// hiddenEverywhere counts what is hidden in the folders of a listing, which are this
+// mailbox's and those of others that namespaces lead to. Each mailbox is asked
+// about once, when the first of its folders is told: the pump waits for the ledger
+// meanwhile.
+func (s *session) hiddenEverywhere(ctx context.Context) func(target) guard.HiddenCounts {
+	known := make(map[member.Mailbox]map[string]guard.HiddenCounts)
+	return func(t target) guard.HiddenCounts {
+		counts, asked := known[t.mailbox]
+		if !asked && t.mailbox != "" && s.stanceTo(ctx, t) == guard.Protect {
+			counts, _ = s.Guard.HiddenEverywhere(ctx, s.visitorTo(t)) // if it cannot be read everything is shown, as in SELECT
+		}
+		known[t.mailbox] = counts
+		return counts[t.folder]
+	}
 }
 
 // checkStatus refuses what is not offered where policy can touch the mailbox:
@@ -94,11 +113,8 @@ func (s *session) countView(ctx context.Context, cmd command.Command, c *countin
 	if err := s.drain(ctx); err != nil {
 		return err
 	}
-	if err := s.countSelected(ctx, c); err != nil {
-		return err
-	}
 	s.setCounting(c)
-	res, err := s.say(ctx, cmd.Name, cmd.Args, nil)
+	res, err := s.sayForClient(ctx, cmd.Name, cmd.Args, nil)
 	s.setCounting(nil)
 	if err != nil {
 		return err
@@ -114,20 +130,25 @@ func (s *session) setCounting(c *counting) {
 
 // countSelected counts what is hidden in the selected folder: of that the session
 // knows more than the ledger.
-func (s *session) countSelected(ctx context.Context, c *counting) error {
+func (s *session) countSelected(ctx context.Context, c *counting, items []command.StatusItem) error {
 	if !s.hides() {
 		return nil
 	}
-	unseen, err := s.unseenHidden(ctx)
-	if err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
+	unseen := 0
+	if slices.Contains(items, command.StatusUnseen) {
+		var err error
+		if unseen, err = s.unseenHidden(ctx); err != nil {
+			return err
+		}
+	}
 	f := s.folder
+	octets := c.hidden(f.target).In(f.uidValidity).Octets
 	s.out.Lock()
 	defer s.out.Unlock()
-	counts := c.hidden(f.target).In(f.uidValidity)
-	counts.Messages, counts.Unseen = f.view.Len(), unseen
-	c.selected = &counts
+	c.selected = &guard.HiddenCount{UIDValidity: f.uidValidity, Messages: f.view.Len(), Unseen: unseen, Octets: octets}
 	return nil
 }
 
@@ -147,9 +168,9 @@ func (s *session) status(r *response) error {
 		}
 		named = seg.Text
 	} else {
-		name = atomOrQuoted(string(named))
+		name, named = cutName(named)
 	}
-	at := bytes.LastIndexByte(named, '(')
+	at := bytes.IndexByte(named, '(')
 	if at < 0 {
 		return s.pass(&response{seg: seg})
 	}
@@ -183,13 +204,13 @@ func (s *session) literalName(seg wire.Segment) (name string, behind wire.Segmen
 	return b.String(), behind, err
 }
 
-// atomOrQuoted is the name at the beginning of a text.
-func atomOrQuoted(text string) string {
-	if value, _, quoted := cutQuoted(text); quoted {
-		return value
+// cutName cuts a folder's name off the beginning of a text.
+func cutName(text []byte) (name string, behind []byte) {
+	if value, rest, quoted := cutQuoted(string(text)); quoted {
+		return value, text[len(text)-len(rest):]
 	}
-	name, _, _ := strings.Cut(text, " ")
-	return name
+	atom, rest, _ := bytes.Cut(text, []byte(" "))
+	return string(atom), rest
 }
 
 // decodeName is a folder's name as the upstream writes it, in UTF-8.
@@ -211,14 +232,35 @@ type statusCount struct {
 	value string
 }
 
-// parseCounts reads the list in brackets at the end of a STATUS response.
-func parseCounts(text []byte) (counts statusCounts) {
-	list := text[bytes.LastIndexByte(text, '(')+1:]
-	words := strings.Fields(strings.TrimRight(string(list), ")\r\n"))
+// parseCounts reads the list of a STATUS response, which is in brackets; some values
+// are lists themselves (RFC 8474: MAILBOXID).
+func parseCounts(list []byte) (counts statusCounts) {
+	words := splitValues(strings.Trim(string(list), "\r\n"))
 	for i := 0; i+1 < len(words); i += 2 {
 		counts = append(counts, statusCount{command.StatusItem(strings.ToUpper(words[i])), words[i+1]})
 	}
 	return counts
+}
+
+// splitValues cuts a list in brackets into its words; what is in brackets within it
+// is one.
+func splitValues(list string) (words []string) {
+	depth, start := 0, 0
+	list = strings.TrimSuffix(strings.TrimPrefix(list, "("), ")")
+	for i := 0; i <= len(list); i++ {
+		switch {
+		case i == len(list), list[i] == ' ' && depth == 0:
+			if i > start {
+				words = append(words, list[start:i])
+			}
+			start = i + 1
+		case list[i] == '(':
+			depth++
+		case list[i] == ')':
+			depth--
+		}
+	}
+	return words
 }
 
 // value is that of an item, 0 if it is not there.
@@ -234,7 +276,7 @@ func (c statusCounts) value(item command.StatusItem) int64 {
 // rewrite is the list of a STATUS response with what is hidden taken off.
 func (c *counting) rewrite(t target, selected *folder, counts statusCounts) string {
 	hidden := c.hidden(t).In(uint32(counts.value(command.StatusUIDValidity)))
-	if c.selected != nil && selected != nil && selected.mailbox == t.mailbox && selected.folder == t.folder {
+	if c.selected != nil && selected.is(t) {
 		hidden = *c.selected
 	}
 	most := int64(math.MaxInt64) // no count is above that of the messages

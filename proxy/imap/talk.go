@@ -46,6 +46,12 @@ func (s *session) say(ctx context.Context, name string, args command.Args, colle
 	return s.sayCall(ctx, &call{name: name, collect: collect}, args)
 }
 
+// sayForClient is say for a command of the client's that the guard has to listen
+// to: it may take as long as one that is passed.
+func (s *session) sayForClient(ctx context.Context, name string, args command.Args, collect func(*response) bool) (result, error) {
+	return s.sayCall(ctx, &call{name: name, collect: collect, forClient: true}, args)
+}
+
 // sayCall is say for a call that says more about the command.
 func (s *session) sayCall(ctx context.Context, c *call, args command.Args) (result, error) {
 	c.done = make(chan result, 1)
@@ -57,7 +63,11 @@ func (s *session) sayCall(ctx context.Context, c *call, args command.Args) (resu
 
 // answerTo waits for the answer to one of the guard's own commands.
 func (s *session) answerTo(ctx context.Context, c *call) (result, error) {
-	timer := time.NewTimer(s.upstream.Timeout)
+	most := s.upstream.Timeout
+	if c.forClient {
+		most = max(most, s.Limits.Answer)
+	}
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for {
 		select {
@@ -67,7 +77,7 @@ func (s *session) answerTo(ctx context.Context, c *call) (result, error) {
 			}
 			return res, nil
 		case <-timer.C:
-			if wait := s.upstream.Timeout - s.sinceHeard(); wait > 0 { // it is still answering
+			if wait := most - s.sinceHeard(); wait > 0 { // it is still answering
 				timer.Reset(wait)
 				continue
 			}

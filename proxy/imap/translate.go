@@ -24,7 +24,7 @@ func (s *session) translate(ctx context.Context, cmd command.Command) (_ command
 	if !names || !s.hides() {
 		return cmd, false, nil
 	}
-	if !m.UID { // what is in flight may change numbers
+	if !m.UID || m.Set.Dynamic() { // what is in flight may change numbers, and which message is the last
 		if err := s.drain(ctx); err != nil {
 			return cmd, false, err
 		}
@@ -34,7 +34,7 @@ func (s *session) translate(ctx context.Context, cmd command.Command) (_ command
 		return cmd, false, err
 	}
 	if _, expunges := cmd.Args.(command.UIDExpunge); isEmpty(up) && !expunges {
-		return cmd, true, s.reply(cmd.Tag + " OK " + emptyText(cmd.Args))
+		return cmd, true, s.answerEmpty(cmd)
 	}
 	cmd.Args = withMessages(cmd.Args, up)
 	return cmd, false, nil
@@ -45,6 +45,17 @@ func (s *session) hides() bool {
 	s.out.Lock()
 	defer s.out.Unlock()
 	return s.folder.hides()
+}
+
+// answerEmpty answers a command that names nothing which this member sees.
+func (s *session) answerEmpty(cmd command.Command) error {
+	switch cmd.Args.(type) {
+	case command.Store, command.Move:
+		if s.folder.readOnly {
+			return replyReadOnly
+		}
+	}
+	return s.reply(cmd.Tag + " OK " + emptyText(cmd.Args))
 }
 
 func emptyText(args command.Args) string {

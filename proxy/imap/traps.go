@@ -53,9 +53,9 @@ func (c capabilities) removalTrap() string {
 		return ""
 	}
 	if c.has("MOVE") {
-		return "it has no UIDPLUS: an EXPUNGE that policy allows is refused; moving is possible"
+		return "it has no UIDPLUS: an EXPUNGE that policy allows is deferred; moving is possible"
 	}
-	return "it has no UIDPLUS: an EXPUNGE or a move that policy allows is refused"
+	return "it has no UIDPLUS: an EXPUNGE or a move that policy allows is deferred"
 }
 
 // ofMailboxes are capabilities that mean nothing before the login. Dovecot keeps

@@ -19,7 +19,7 @@ func TestTraps(t *testing.T) {
 		{"Dovecot, that tells little before the login", "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN AUTH=LOGIN", nil},
 		{"Cyrus", "IMAP4rev1 LITERAL+ ID ENABLE AUTH=PLAIN SASL-IR ACL QUOTA NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN", nil},
 		{"Courier", "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE SORT QUOTA IDLE ACL AUTH=PLAIN", nil},
-		{"no UIDPLUS", "IMAP4rev1 NAMESPACE", []string{"an EXPUNGE or a move that policy allows is refused"}},
+		{"no UIDPLUS", "IMAP4rev1 NAMESPACE", []string{"an EXPUNGE or a move that policy allows is deferred"}},
 		{"no UIDPLUS, and MOVE", "IMAP4rev1 CHILDREN MOVE", []string{"moving is possible"}},
 		{"no password in clear", "IMAP4rev1 STARTTLS LOGINDISABLED", []string{"write `tls: starttls`"}},
 		{"LOGIN is disabled and PLAIN is not", "IMAP4rev1 LOGINDISABLED AUTH=PLAIN", nil},

@@ -102,19 +102,23 @@ func TestEmptyView(t *testing.T) {
 	}
 }
 
-// Sets of UIDs, where the last message is in view: "*" is the upstream's too.
+// Sets of UIDs. "*" never goes upstream: the message that is the last there may be
+// another in the same moment.
 func TestUIDSets(t *testing.T) {
 	v := open(t, 7, 2, 3, 5) // in view: 10 40 60 70
+	if err := v.Learn(Place{Seq: 7, UID: 70}); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		set  string
 		want string
 	}{
-		{"1:*", "1:19,31:49,51:*"},
-		{"*:1", "1:19,31:49,51:*"},
+		{"1:*", "1:19,31:49,51:4294967294"},
+		{"*:1", "1:19,31:49,51:4294967294"},
 		{"1:4294967295", "1:19,31:49,51:4294967294"},
-		{"*", "*"},
-		{"900:*", "900:*"},
-		{"50:*", "51:*"},
+		{"*", "70"},
+		{"900:*", "70,900:4294967294"},
+		{"50:*", "51:4294967294"},
 		{"40:20", "31:40"},
 		{"40,10", "10,40"},
 		{"20", ""},
@@ -122,7 +126,7 @@ func TestUIDSets(t *testing.T) {
 		{"22:28", ""}, // no message can be there
 		{"32:38", "32:38"},
 		{"20,30,50", ""},
-		{"4294967295:*", "4294967295:*"},
+		{"4294967295:*", "70"},
 		{"", ""},
 	} {
 		if got, err := v.UIDsToUpstream(uids(test.set)); got.String() != test.want || err != nil {
@@ -134,8 +138,8 @@ func TestUIDSets(t *testing.T) {
 	}
 }
 
-// Where the upstream's last message is hidden, "*" is another's UID. It is
-// asked for only where the answer depends on it.
+// "*" is the UID of the last message of the view. It is asked for only where the
+// answer depends on it.
 func TestLastMessage(t *testing.T) {
 	for _, test := range []struct {
 		set  string

@@ -17,9 +17,9 @@ var ErrSaved = errors.New("the result of a search cannot be used here")
 
 // UIDsToUpstream is the client's set of UIDs less the hidden ones. "*" is the
 // last message of the view, and so is "n:*" where n is higher than its UID (RFC
-// 9051, 6.4.9). Where the upstream's last message is another, "*" becomes a
-// UID, or a range up to the largest UID that there can be, so that a message
-// that is about to arrive is not lost.
+// 9051, 6.4.9). The upstream's last message may be another at any moment, and so
+// "*" becomes a UID, or a range up to the largest UID that there can be: a
+// message that is about to arrive is not lost.
 //
 // The result is sorted and as short as can be: UIDs that no message can have,
 // between two hidden ones, are left out or in. It may be empty, as nothing of
@@ -38,7 +38,7 @@ func (v *View) UIDsToUpstream(set imap.UIDSet) (imap.UIDSet, error) {
 		return nil, ErrSaved
 	}
 	spans := uidSpans(set)
-	if n := len(spans); n > 0 && spans[n-1].to == star && v.hidden.has(UpstreamSeq(v.exists)) {
+	if n := len(spans); n > 0 && spans[n-1].to == star {
 		var err error
 		if spans, err = v.withoutStar(spans); err != nil {
 			return nil, err
