@@ -53,7 +53,8 @@ func TestGuideForIMAPIsWhatDovecotReads(t *testing.T) {
 
 // The chapter, as it stands, with ports that are free here: check has nothing to
 // warn of but the flags, a member logs in, Dovecot sees where from, and observe
-// mode lets an expunge pass and records it.
+// mode lets an expunge pass and records it. Without it, as the chapter ends, the
+// message is gone for one and held for the others.
 func TestGuideForIMAPWorks(t *testing.T) {
 	trust := regexp.MustCompile(`(?m)^login_trusted_networks = .*$`).FindString(guideIMAP(t, "dovecot"))
 	d := startDovecot(t, func(o *dovecot.Options) { o.Extra = "disable_plaintext_auth = yes\n" + trust })
@@ -94,6 +95,39 @@ func TestGuideForIMAPWorks(t *testing.T) {
 	}
 	if out, status := g.run("mailboxes"); status != 0 || !regexp.MustCompile(`alice .* imap `).MatchString(out) {
 		t.Errorf("mailboxes ended with status %d:\n%s", status, out)
+	}
+	if log := g.log.String(); !regexp.MustCompile(`"op":"imap.expunge".*"outcome":"observe"`).MatchString(log) {
+		t.Errorf("the log does not have what would have been:\n%s", tail(log))
+	}
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	enforcing := strings.Replace(text, "    mode: observe\n", "", 1)
+	if enforcing == text {
+		t.Fatal("the chapter's mailbox is not in observe mode")
+	}
+	if err := os.WriteFile(g.config(), []byte(enforcing), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.start()
+	enforcedAsInTheGuide(t, g)
+	if n := stored(t, d, mailbox); n != 1 {
+		t.Errorf("a deferral left %d of 1 message", n)
+	}
+}
+
+// enforcedAsInTheGuide deletes the one message as alice.
+func enforcedAsInTheGuide(t *testing.T, g *guard) {
+	t.Helper()
+	out := sayIMAP(t, g, "127.0.0.2", "LOGIN "+mailbox+"#alice "+password, "SELECT INBOX", `STORE 1 +FLAGS (\Deleted)`, "EXPUNGE", "SELECT INBOX", "LOGOUT")
+	if !strings.Contains(out, "* 1 EXPUNGE") || !strings.Contains(out, "* 0 EXISTS") {
+		t.Errorf("alice is not told that it is gone:\n%s", out)
+	}
+	if out := sayIMAP(t, g, "127.0.0.2", "LOGIN "+mailbox+"#bob "+password, "SELECT INBOX", "LOGOUT"); !strings.Contains(out, "* 1 EXISTS") {
+		t.Errorf("bob does not see it any more:\n%s", out)
+	}
+	if out, status := g.run("held", "list"); status != 0 || !strings.Contains(out, " alice ") || !strings.Contains(out, "waits ") {
+		t.Errorf("held list ended with status %d:\n%s", status, out)
 	}
 }
 
