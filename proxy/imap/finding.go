@@ -38,6 +38,8 @@ func (f *finding) collect(r *response) (mine bool) {
 	}
 	text := bytes.TrimRight(r.text(), "\r\n")
 	switch {
+	case f.gather && r.Is("ESEARCH"): // unasked, as IMAP4rev2 has it (RFC 9051, 6.4.4); only a mailbox that has become shared meets it
+		f.err = replyTooManyHidden
 	case f.gather && r.Is("SEARCH"):
 		f.keep(string(text))
 	case r.Is("SEARCH"), r.Is("SORT"), r.Is("THREAD"):

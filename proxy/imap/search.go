@@ -70,7 +70,14 @@ func (s *session) ownMarks(key command.SearchKey) (command.SearchKey, error) {
 	s.out.Lock()
 	set := s.folder.marks.Set()
 	s.out.Unlock()
-	if len(wire.ChunkUIDSet(set, maxSet)) > 1 { // no server takes a line of that length
+	named := 0
+	key.Any(func(k command.SearchKey) bool {
+		if k.Op == command.OpDeleted || k.Op == command.OpUndeleted {
+			named++
+		}
+		return false
+	})
+	if len(wire.ChunkUIDSet(set, max(maxSet/named, 1))) > 1 { // no server takes a line of that length
 		return key, Reply{Word: "NO", Code: "LIMIT", Text: "Too many messages are marked to be searched by it"}
 	}
 	marked := command.UIDKey(set)

@@ -71,44 +71,47 @@ func (m *Marks) Remove(uids ...imap.UID) []Place {
 
 // In returns the marked messages of a set. What "*" means in a set of message
 // numbers or UIDs, the last message, is the caller's to know: last is its place.
-func (m *Marks) In(set imap.NumSet, last Place) []Place {
-	var in []Place
+func (m *Marks) In(set imap.NumSet, last Place) (in []Place) {
+	spans, number := setSpans(set, last)
 	for _, p := range m.places {
-		if contains(set, p, last) {
+		n := number(p)
+		for len(spans) > 0 && spans[0].to < n {
+			spans = spans[1:]
+		}
+		if len(spans) > 0 && spans[0].from <= n {
 			in = append(in, p)
 		}
 	}
 	return in
 }
 
-func contains(set imap.NumSet, p, last Place) bool {
+// setSpans are a set in order, with "*" as the number of the last message, and
+// which number of a message is in it.
+func setSpans(set imap.NumSet, last Place) (spans []span, number func(Place) uint64) {
 	switch set := set.(type) {
 	case imap.SeqSet:
 		for _, r := range set {
-			if within(uint32(p.Seq), r.Start, r.Stop, uint32(last.Seq)) {
-				return true
-			}
+			spans = append(spans, spanTo(r.Start, r.Stop, uint32(last.Seq)))
 		}
+		return normal(spans), func(p Place) uint64 { return uint64(p.Seq) }
 	case imap.UIDSet:
 		for _, r := range set {
-			if within(uint32(p.UID), uint32(r.Start), uint32(r.Stop), uint32(last.UID)) {
-				return true
-			}
+			spans = append(spans, spanTo(uint32(r.Start), uint32(r.Stop), uint32(last.UID)))
 		}
 	}
-	return false
+	return normal(spans), func(p Place) uint64 { return uint64(p.UID) }
 }
 
-// within reports whether n is in a range whose ends may come in either order
-// and where 0 stands for the last number (RFC 9051, 9: seq-range).
-func within(n, start, stop, last uint32) bool {
+// spanTo reads a range whose ends may come in either order and where 0 stands for
+// the last number (RFC 9051, 9: seq-range).
+func spanTo(start, stop, last uint32) span {
 	if start == 0 {
 		start = last
 	}
 	if stop == 0 {
 		stop = last
 	}
-	return min(start, stop) <= n && n <= max(start, stop)
+	return span{uint64(min(start, stop)), uint64(max(start, stop))}
 }
 
 // Expunged follows the upstream's EXPUNGE: the numbers behind it move down.
@@ -129,18 +132,19 @@ func (m *Marks) find(seq UpstreamSeq) (int, bool) {
 // Vanished follows the upstream's VANISHED (RFC 7162, 3.2.10), which names every
 // message that is gone by its UID, and none that was not there.
 func (m *Marks) Vanished(set imap.UIDSet) {
-	m.places = slices.DeleteFunc(m.places, func(p Place) bool { return set.Contains(p.UID) })
-	for i := range m.places {
-		m.places[i].Seq -= UpstreamSeq(below(set, m.places[i].UID))
-	}
-}
-
-// below counts the UIDs of a set that are lower than uid.
-func below(set imap.UIDSet, uid imap.UID) (n uint32) {
-	for _, r := range set {
-		if r.Start < uid {
-			n += uint32(min(r.Stop, uid-1)-r.Start) + 1
+	gone, lower := uidSpans(set), uint64(0)
+	kept := m.places[:0]
+	for _, p := range m.places {
+		uid := uint64(p.UID)
+		for len(gone) > 0 && gone[0].to < uid {
+			lower += gone[0].size()
+			gone = gone[1:]
 		}
+		if len(gone) > 0 && gone[0].from <= uid {
+			continue
+		}
+		p.Seq -= UpstreamSeq(lower)
+		kept = append(kept, p)
 	}
-	return n
+	m.places = kept
 }

@@ -80,37 +80,3 @@ func (v *View) appendUpstream(set imap.SeqSet, from, to ClientSeq) imap.SeqSet {
 	}
 	return append(set, imap.SeqRange{Start: start, Stop: stop}) // the client counts stop: it is not hidden
 }
-
-// SetToClient translates an upstream's set of message numbers, as ESEARCH has it
-// (RFC 4731, 3.1: ALL). Hidden messages are left out; the result may be empty.
-func (v *View) SetToClient(set imap.SeqSet) imap.SeqSet {
-	if v.hidden.len() == 0 {
-		return set
-	}
-	spans := seqSpans(set, v.exists)
-	kept := spans[:0]
-	for _, s := range spans {
-		first, _ := v.hidden.find(UpstreamSeq(s.from))
-		behind := v.hidden.len()
-		if s.to < star {
-			var hidden bool
-			if behind, hidden = v.hidden.find(UpstreamSeq(s.to)); hidden {
-				behind++
-			}
-		}
-		// What is left has numbers in a row.
-		s = span{s.from - uint64(first), min(s.to, uint64(v.exists)) - uint64(behind)}
-		if s.from <= s.to {
-			kept = append(kept, s)
-		}
-	}
-	return seqSet(normal(kept))
-}
-
-func seqSet(spans []span) imap.SeqSet {
-	set := make(imap.SeqSet, len(spans))
-	for i, s := range spans {
-		set[i] = imap.SeqRange{Start: uint32(s.from), Stop: uint32(s.to)}
-	}
-	return set
-}

@@ -2,7 +2,6 @@ package view
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -258,26 +257,5 @@ func TestLastMessageIsPlain(t *testing.T) {
 	}
 	if set, err := v.UIDsToUpstream(uids("*")); set.String() != "8" || err != nil {
 		t.Errorf("* became %v, %v", set, err)
-	}
-}
-
-// What the upstream answers, in a folder of seven without three.
-func TestToClient(t *testing.T) {
-	v := open(t, 7, 2, 3, 7)
-	if got := v.ListToClient([]UpstreamSeq{6, 7, 4, 2, 1}); !slices.Equal(got, []ClientSeq{4, 2, 1}) { // a SORT
-		t.Errorf("list: %v", got)
-	}
-	for in, want := range map[string]string{
-		"1:7": "1:4", "2:3": "", "7": "", "2:4": "2", "1:3": "1", "3:7": "2:4", "4": "2", "7:5": "3:4", "1:*": "1:4", "*": "",
-	} {
-		if got := v.SetToClient(seqs(in)); got.String() != want {
-			t.Errorf("%v became %v, want %s", in, got, want)
-		}
-	}
-	if got := v.SetToClient(seqs("1,4:5")); got.String() != "1:3" {
-		t.Errorf("1,4:5 became %v", got)
-	}
-	if got := v.UIDsToClient(uids("10:20,30:40,70")); got.String() != "10:19,31:40" {
-		t.Errorf("UIDs became %v", got)
 	}
 }

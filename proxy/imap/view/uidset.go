@@ -47,15 +47,6 @@ func (v *View) UIDsToUpstream(set imap.UIDSet) (imap.UIDSet, error) {
 	return v.hidden.outside(spans), nil
 }
 
-// UIDsToClient is a set of UIDs of the upstream's less the hidden ones, as it is
-// in an ESEARCH. The result may be empty.
-func (v *View) UIDsToClient(set imap.UIDSet) imap.UIDSet {
-	if v.hidden.len() == 0 {
-		return set
-	}
-	return v.hidden.outside(uidSpans(set))
-}
-
 // withoutStar says in numbers what the last span means, which ends in "*".
 func (v *View) withoutStar(spans []span) ([]span, error) {
 	n := len(spans) - 1

@@ -35,19 +35,6 @@ type View struct {
 	last    Place  // as given to Learn; it may no longer be the last
 }
 
-// Open is the view of a folder that has just been opened. exists is the
-// upstream's count, hidden are those of the messages that this member has
-// deleted which are there, in any order; the slice is not kept. The error is
-// [ErrOutOfStep].
-func Open(exists uint32, hidden []Place) (*View, error) {
-	v := &View{exists: exists}
-	if err := v.Hide(hidden...); err != nil {
-		return nil, err
-	}
-	v.hidden, v.pending = v.pending, places{}
-	return v, nil
-}
-
 // Count is the number of messages that the client counts: those that are
 // pending are among them.
 func (v *View) Count() uint32 { return v.exists - uint32(v.hidden.len()) }
@@ -120,18 +107,6 @@ func (v *View) ToUpstream(n ClientSeq) (UpstreamSeq, bool) {
 		return 0, false
 	}
 	return UpstreamSeq(n) + UpstreamSeq(v.hidden.ahead(n)), true
-}
-
-// ListToClient translates the numbers of a SEARCH or SORT, in their order. Those
-// of hidden messages are left out.
-func (v *View) ListToClient(seqs []UpstreamSeq) []ClientSeq {
-	numbers := make([]ClientSeq, 0, len(seqs))
-	for _, seq := range seqs {
-		if n, ok := v.ToClient(seq); ok {
-			numbers = append(numbers, n)
-		}
-	}
-	return numbers
 }
 
 // PendingUIDs are the messages that the next Report tells of, in ascending order.
