@@ -80,5 +80,9 @@ func (b *bench) restart() error {
 // stop ends what was started.
 func (b *bench) stop() error {
 	b.stopGuard()
-	return errors.Join(b.upstream.Close(), os.RemoveAll(b.dir))
+	var err error
+	if b.dovecot != nil {
+		err = b.dovecot.Close()
+	}
+	return errors.Join(err, b.upstream.Close(), os.RemoveAll(b.dir))
 }

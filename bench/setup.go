@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mailguard/demo/dovecot"
 	"mailguard/demo/upstream"
 	"mailguard/tlsconf"
 )
@@ -33,40 +34,38 @@ type bench struct {
 	dir      string
 	upstream *upstream.Server
 	binary   string
-	guard    *exec.Cmd // nil while it does not run
+	dovecot  *dovecot.Server // in place of upstream; nil: none
+	guard    *exec.Cmd       // nil while it does not run
 	roots    *x509.CertPool
 	ways     []way
 }
 
 // start sets everything up.
-func start(binary string) (*bench, error) {
+func start(binary string, withDovecot bool) (*bench, error) {
 	dir, err := os.MkdirTemp("", "mailguard-bench-")
 	if err != nil {
 		return nil, err
 	}
 	b := &bench{dir: dir, upstream: upstream.New()}
-	if err := b.setUp(binary); err != nil {
+	if err := b.setUp(binary, withDovecot); err != nil {
 		_ = b.stop()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *bench) setUp(binary string) error {
-	b.fill()
+func (b *bench) setUp(binary string, withDovecot bool) error {
 	cert, err := b.certificate()
 	if err != nil {
 		return err
 	}
-	plain := func(l net.Listener) net.Listener { return l }
-	encrypted := func(l net.Listener) net.Listener {
-		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true})
-	}
 	var direct, behind endpoints
-	if direct, err = b.serve(encrypted); err != nil {
-		return err
+	if withDovecot {
+		direct, behind, err = b.startDovecot()
+	} else {
+		direct, behind, err = b.startUpstream(cert)
 	}
-	if behind, err = b.serve(plain); err != nil {
+	if err != nil {
 		return err
 	}
 	front, err := b.prepareGuard(binary, behind)
@@ -79,6 +78,20 @@ func (b *bench) setUp(binary string) error {
 		{"guard, guarded", front.pop3, front.imap, shared + "#alice", sharedCollector + "#alice"},
 	}
 	return b.startGuard()
+}
+
+// startUpstream serves the mail in memory, with TLS and, for the guard, without.
+func (b *bench) startUpstream(cert tls.Certificate) (direct, behind endpoints, err error) {
+	b.fill()
+	plain := func(l net.Listener) net.Listener { return l }
+	encrypted := func(l net.Listener) net.Listener {
+		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true})
+	}
+	if direct, err = b.serve(encrypted); err != nil {
+		return direct, behind, err
+	}
+	behind, err = b.serve(plain)
+	return direct, behind, err
 }
 
 // The ways that lead through the guard.

@@ -66,20 +66,29 @@ func bodies() string {
 	return strings.Join(uids, ",")
 }
 
+// viewsMail is a message of the big folder, with the flags that it has.
+func viewsMail(i int) (mail []byte, flags []string) {
+	if i%10 != 1 {
+		flags = []string{`\Seen`}
+	}
+	if i%bodyEvery == 0 {
+		return bodyMail, flags
+	}
+	return tinyMail, flags
+}
+
+var bodyMail, tinyMail = message(bodySize), message(tiny)
+
 // fillViews delivers the big folder, once for each of its kinds of guard, and
 // once where nobody hides anything.
 func (b *bench) fillViews() error {
-	body, tinyMail := message(bodySize), message(tiny)
-	for _, user := range []string{relayed, observed, complete, viewed} {
+	if b.dovecot != nil {
+		return b.fillDovecot()
+	}
+	for _, user := range viewsUsers {
 		b.upstream.AddUser(user, password)
 		for i := 1; i <= viewCount; i++ {
-			mail, flags := tinyMail, []string{`\Seen`}
-			if i%bodyEvery == 0 {
-				mail = body
-			}
-			if i%10 == 1 {
-				flags = nil
-			}
+			mail, flags := viewsMail(i)
 			if _, err := b.upstream.Append(user, "INBOX", mail, time.Time{}, flags...); err != nil {
 				return err
 			}
@@ -133,11 +142,8 @@ func (w *viewsWay) hide() error {
 	}
 	slices.Sort(uids)
 	begin := time.Now()
-	for chunk := range slices.Chunk(uids, 1000) {
-		set := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(chunk)), ","), "[]")
-		if _, err := w.client.command("UID STORE " + set + ` +FLAGS.SILENT (\Deleted)`); err != nil {
-			return err
-		}
+	if err := w.client.inChunks(uids, "UID STORE ", ` +FLAGS.SILENT (\Deleted)`); err != nil {
+		return err
 	}
 	marked := time.Now()
 	a, err := w.client.command("EXPUNGE")
@@ -146,6 +152,17 @@ func (w *viewsWay) hide() error {
 	}
 	fmt.Printf("%-40s %s to mark, %s to expunge\n", "views: "+w.name, marked.Sub(begin).Round(time.Millisecond), time.Since(marked).Round(time.Millisecond))
 	return err
+}
+
+// inChunks runs a command for some messages after the other.
+func (c *imapClient) inChunks(uids []int, before, behind string) error {
+	for chunk := range slices.Chunk(uids, 1000) {
+		set := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(chunk)), ","), "[]")
+		if _, err := c.command(before + set + behind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measureViews measures what a view costs.

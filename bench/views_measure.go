@@ -89,7 +89,15 @@ func printCosts(name string, costs []cost) {
 	for _, c := range costs[1:] {
 		fmt.Printf(" %16.3f", c.each())
 	}
-	fmt.Printf(" %12.2f %14.2f\n", none.each()/watching.each(), most.each()/none.each())
+	fmt.Printf(" %12s %14s\n", ratio(none, watching), ratio(most, none))
+}
+
+// ratio compares the processor time, where there was enough to be counted.
+func ratio(a, b cost) string {
+	if a.cpu < 5*tick || b.cpu < 5*tick {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a.each()/b.each())
 }
 
 // What the ways of viewsWays are compared with.
