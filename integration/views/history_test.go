@@ -174,6 +174,37 @@ func (h *history) hide(who string, f *folder, uid uint32, by how) {
 	}
 }
 
+// remove is that a message is gone upstream; by is the member who deleted it, nil
+// if it went past the guard.
+func (h *history) remove(f *folder, uid uint32, by *session) {
+	if by != nil {
+		delete(h.model.person(by.who).undone, spot{f.place(), uid}) // who deletes it wants no copy
+	}
+	for who, copied := range h.model.remove(f, uid) {
+		h.back(who, copied)
+	}
+}
+
+// back is that something has come back to a member. It returns at the next SELECT,
+// but stays in sessions that were not told yet that it is gone.
+func (h *history) back(who string, at spot) {
+	for _, s := range h.sessions {
+		if s.who == who && s.folder != nil && s.folder.place() == at.place && s.hidden[at.uid] && slices.Contains(s.names, at.uid) {
+			s.unsure[at.uid] = true
+		}
+	}
+}
+
+// learnNames makes known which messages all sessions have, before something may
+// come back.
+func (h *history) learnNames() {
+	for _, s := range h.sessions {
+		if s.idle == "" && len(s.hidden) > 0 && slices.Contains(s.names, 0) {
+			s.sync()
+		}
+	}
+}
+
 // any draws a session.
 func (h *history) any() *session {
 	if len(h.sessions) == 0 {

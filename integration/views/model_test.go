@@ -1,7 +1,6 @@
 package views
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -83,7 +82,6 @@ type how int
 const (
 	byExpunge how = 1 + iota
 	byMove
-	byCopy // then \Deleted and EXPUNGE: a move, if the guard still knows of the copy
 )
 
 // person is what the model knows of one member.
@@ -91,7 +89,8 @@ type person struct {
 	hidden map[spot]how
 	marks  map[spot]bool
 	ghosts map[spot]bool // hidden, and gone upstream: a STATUS may count them until somebody looks
-	copied map[spot]bool // by COPY
+	copied map[spot]spot // messages to their last copies by COPY, as far as the guard remembers them
+	undone map[spot]spot // originals that came back, to the copies hidden in their stead, until the original is looked for
 }
 
 // model is the mailbox upstream, and what each member has deleted of it.
@@ -110,7 +109,7 @@ func newModel(views bool) *model {
 
 func (m *model) person(name string) *person {
 	if m.people[name] == nil {
-		m.people[name] = &person{make(map[spot]how), make(map[spot]bool), make(map[spot]bool), make(map[spot]bool)}
+		m.people[name] = &person{make(map[spot]how), make(map[spot]bool), make(map[spot]bool), make(map[spot]spot), make(map[spot]spot)}
 	}
 	return m.people[name]
 }
@@ -142,17 +141,24 @@ func (m *model) verdict(msg *message) class {
 	return msg.class
 }
 
-// remove is that a message leaves the folder upstream.
-func (m *model) remove(f *folder, uid uint32) {
+// remove is that a message leaves the folder upstream. It returns the copies that
+// members have again in its stead.
+func (m *model) remove(f *folder, uid uint32) map[string]spot {
+	back := make(map[string]spot)
 	f.messages = slices.DeleteFunc(f.messages, func(msg *message) bool { return msg.uid == uid })
 	at := spot{f.place(), uid}
-	for _, p := range m.people {
+	for who, p := range m.people {
 		if p.hidden[at] != 0 {
 			p.ghosts[at] = true
 		}
 		delete(p.hidden, at)
 		delete(p.marks, at)
+		p.forgetCopy(at)
+		if copied, undone := p.returnCopy(at); undone {
+			back[who] = copied
+		}
 	}
+	return back
 }
 
 // hide takes a message out of a member's view.
@@ -160,6 +166,8 @@ func (m *model) hide(who string, f *folder, uid uint32, by how) {
 	p, at := m.person(who), spot{f.place(), uid}
 	p.hidden[at] = by
 	delete(p.marks, at)
+	delete(p.undone, at)
+	p.forgetCopy(at)
 }
 
 // add is a message that arrives with the next UID.
@@ -208,7 +216,11 @@ func (m *model) remembered(name string) bool {
 func (m *model) hiddenIn(who string, f *folder) (there, ghosts int) {
 	p := m.person(who)
 	for at := range p.hidden {
-		if at.place == f.place() {
+		switch {
+		case at.place != f.place():
+		case f.find(at.uid) == nil: // it went while the folder had another name, past the guard
+			ghosts++
+		default:
 			there++
 		}
 	}
@@ -218,42 +230,6 @@ func (m *model) hiddenIn(who string, f *folder) (there, ghosts int) {
 		}
 	}
 	return there, ghosts
-}
-
-// rename gives a folder another name. The ledger goes with it if the guard saw
-// it; else what was deleted under the old name stays there.
-func (m *model) rename(from, to string, guardSaw bool) {
-	f := m.folders[from]
-	before := f.place()
-	delete(m.folders, from)
-	f.name = to
-	m.folders[to] = f
-	if !guardSaw {
-		return
-	}
-	for _, p := range m.people {
-		renamed(p.hidden, before, to)
-		renamed(p.marks, before, to)
-		renamed(p.ghosts, before, to)
-		renamed(p.copied, before, to)
-	}
-	renamed(m.copies, before, to)
-	for c, original := range m.copies {
-		if original.place == before {
-			original.folder = to
-			m.copies[c] = original
-		}
-	}
-}
-
-func renamed[V any](list map[spot]V, from place, to string) {
-	for at, v := range maps.Clone(list) {
-		if at.place == from {
-			delete(list, at)
-			at.folder = to
-			list[at] = v
-		}
-	}
 }
 
 // text is a message with its line ends, of the size that its class has.

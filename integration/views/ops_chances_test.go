@@ -93,12 +93,3 @@ func (h *history) copies() []spot {
 		return cmp.Or(cmp.Compare(a.folder, b.folder), cmp.Compare(a.validity, b.validity), cmp.Compare(a.uid, b.uid))
 	})
 }
-
-// tied reports whether a message is the copy that a deferred move made, or the
-// original of one. When one of the two vanishes past the guard it is noticed only
-// once its folder is opened, and until then a move may name it (guard:
-// TestUndone). Histories leave that out.
-func (m *model) tied(at spot) bool {
-	_, isCopy := m.copies[at]
-	return isCopy || slices.Contains(slices.Collect(maps.Values(m.copies)), at)
-}

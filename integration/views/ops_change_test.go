@@ -27,6 +27,7 @@ func (s *session) target(star bool) targets {
 	if slices.Contains(s.names, 0) {
 		s.sync()
 	}
+	s.wake() // "*" is what it hears by that
 	t := targets{uid: len(s.names) == 0 || rapid.Bool().Draw(s.h.T, "by UID")}
 	most, last := uint32(len(s.names)), uint32(len(s.names))
 	if t.uid {
@@ -133,6 +134,7 @@ func (h *history) expunge() {
 
 // expunging draws EXPUNGE or UID EXPUNGE.
 func (s *session) expunging() act {
+	s.h.learnNames()
 	command, in := "EXPUNGE", func(uint32) bool { return true }
 	if rapid.IntRange(0, 2).Draw(s.h.T, "some") == 0 {
 		t := s.target(true)
@@ -162,15 +164,11 @@ func (s *session) expunged(in func(uid uint32) bool) {
 		}
 		switch s.h.model.verdict(m) {
 		case allowed:
-			s.h.model.remove(s.folder, m.uid)
+			s.h.remove(s.folder, m.uid, s)
 		case refused:
 			delete(p.marks, at)
 		default:
-			by := byExpunge
-			if p.copied[at] {
-				by = byCopy
-			}
-			s.h.hide(s.who, s.folder, m.uid, by)
+			s.h.hide(s.who, s.folder, m.uid, s.h.model.expunge(s.who, at))
 		}
 	}
 	s.h.touched(s.folder, s)
@@ -179,6 +177,7 @@ func (s *session) expunged(in func(uid uint32) bool) {
 func (h *history) close() {
 	s := h.reader()
 	s.settle()
+	h.learnNames()
 	command := rapid.SampledFrom([]string{"CLOSE", "UNSELECT"}).Draw(h.T, "command")
 	s.must(act{command, func([]string, string) {
 		if command == "CLOSE" && !s.readOnly {
@@ -208,6 +207,7 @@ func (h *history) together() {
 	if s.readOnly {
 		h.T.Skip("for reading only")
 	}
+	h.learnNames()
 	var acts []act
 	for range rapid.IntRange(2, 5).Draw(h.T, "commands") {
 		switch rapid.IntRange(0, 5).Draw(h.T, "command") {

@@ -21,8 +21,8 @@ func (h *history) copy() {
 			if pairs[m.uid] != dest.next {
 				h.fail("%s: the copy of %d has the UID %d, and should have %d", s.name, m.uid, pairs[m.uid], dest.next)
 			}
-			h.model.add(dest, m.token, m.class, m.flags)
-			h.model.person(s.who).copied[spot{s.folder.place(), m.uid}] = true
+			made := h.model.add(dest, m.token, m.class, m.flags)
+			h.model.copiedTo(s.who, spot{s.folder.place(), m.uid}, spot{dest.place(), made.uid})
 		}
 		h.touched(dest, nil)
 	}})
@@ -82,6 +82,7 @@ func (h *history) roomy(but string) string {
 
 func (s *session) moveTo(t targets, to string) {
 	dest := s.h.model.folders[to]
+	s.h.learnNames()
 	// What of a set is withdrawn and what is moved afresh is decided by parts:
 	// the model takes one of them.
 	if back := s.withdrawn(s.there(t.uids), dest); len(back) > 0 && len(back) < len(s.there(t.uids)) {
@@ -138,12 +139,12 @@ func (s *session) moved(list []*message, dest *folder, responses []string, tagge
 func (s *session) movedOne(m *message, dest *folder, uid uint32, back, defers bool) {
 	model, from := s.h.model, spot{s.folder.place(), m.uid}
 	at := spot{dest.place(), uid}
-	original, isCopy := model.copies[from]
-	hidden := model.person(s.who).hidden
+	original := model.copies[from]
 	switch {
-	case isCopy && original == at && hidden[at] != 0 && (back || hidden[at] == byCopy): // withdrawn
-		delete(hidden, at)
+	case back && original == at:
 		s.h.hide(s.who, s.folder, m.uid, byMove)
+		model.undo(s.who, from, at)
+		s.h.back(s.who, at)
 		s.h.stage.withdrawn++
 	case back:
 		s.h.fail("%s: moved %d back, whose original is %v, and COPYUID names %d", s.name, m.uid, original, uid)
@@ -154,13 +155,11 @@ func (s *session) movedOne(m *message, dest *folder, uid uint32, back, defers bo
 	default:
 		model.add(dest, m.token, m.class, m.flags)
 		if !defers { // moved in earnest, whatever others have copied
-			model.remove(s.folder, m.uid)
+			s.h.remove(s.folder, m.uid, s)
 			return
 		}
 		s.mayCopy(from, at, dest)
-		if _, known := model.copies[at]; !known {
-			model.copies[at] = from
-		}
+		model.moved(from, at)
 		s.h.hide(s.who, s.folder, m.uid, byMove)
 	}
 }

@@ -28,7 +28,7 @@ func (h *history) vanish() {
 	h.past("SELECT " + f.name)
 	h.past("UID STORE " + utoa(m.uid) + ` +FLAGS.SILENT (\Deleted)`)
 	h.past("UID EXPUNGE " + utoa(m.uid))
-	h.model.remove(f, m.uid)
+	h.remove(f, m.uid, nil)
 	h.touched(f, nil)
 }
 
@@ -90,7 +90,7 @@ func (d *maildrop) line() string {
 
 // ask sends a command and reads the first line of its answer.
 func (d *maildrop) ask(command string) string {
-	d.h.stage.commands++
+	d.h.stage.command()
 	if _, err := fmt.Fprint(d.conn, command+"\r\n"); err != nil {
 		d.h.fail("dora: %v", err)
 	}
@@ -162,7 +162,7 @@ func (h *history) download() {
 	}
 	inbox := h.model.folders["INBOX"]
 	for _, uid := range removes {
-		h.model.remove(inbox, uid)
+		h.remove(inbox, uid, nil)
 	}
 	h.touched(inbox, nil)
 }

@@ -18,6 +18,7 @@ type session struct {
 	folder   *folder // that it has open, or nil
 	readOnly bool
 	hidden   map[uint32]bool // does not come back before the next SELECT
+	unsure   map[uint32]bool // of hidden, and came back perhaps before the session was told
 	names    []uint32        // the UIDs behind the picture's numbers; 0 not settled
 	dirty    bool            // somebody else has changed something since the last sync
 	idle     string          // the tag of the IDLE that it is in
@@ -46,7 +47,7 @@ type act struct {
 func (s *session) do(a act) (untagged []string, tagged string) {
 	s.wake()
 	s.h.note("%s: %s", s.name, a.command)
-	s.h.stage.commands++
+	s.h.stage.command()
 	untagged, tagged, err := s.conn.Do(a.command)
 	s.h.heard(untagged, tagged)
 	if err != nil {
@@ -80,7 +81,7 @@ func (s *session) pipeline(acts []act) {
 		answers[tags[i]] = ""
 		raw.WriteString(tags[i] + " " + a.command + "\r\n")
 		s.h.note("%s: (with the next) %s", s.name, a.command)
-		s.h.stage.commands++
+		s.h.stage.command()
 	}
 	if err := s.conn.Send(raw.String()); err != nil {
 		s.h.fail("%s: %v", s.name, err)
@@ -133,6 +134,7 @@ func (s *session) hear(responses []string) {
 func (s *session) heardExpunge(e event) {
 	uid := s.names[e.n-1]
 	s.names = slices.Delete(s.names, e.n-1, e.n)
+	delete(s.unsure, uid)
 	if uid != 0 && s.folder.find(uid) != nil && !s.hidden[uid] {
 		s.h.fail("%s is told that message %d is gone: its UID is %d, and it should see it", s.name, e.n, uid)
 	}
@@ -162,6 +164,10 @@ func (s *session) sync() {
 
 // compare holds the picture to the model.
 func (s *session) compare() {
+	for uid := range s.unsure {
+		delete(s.hidden, uid)
+	}
+	clear(s.unsure)
 	view := s.view()
 	s.h.stage.pictures++
 	if len(s.picture.uids) != len(view) {
@@ -198,7 +204,7 @@ func (s *session) sleep() {
 	s.tags++
 	s.idle = "i" + itoa(s.tags)
 	s.h.note("%s: IDLE", s.name)
-	s.h.stage.commands++
+	s.h.stage.command()
 	if err := s.conn.Send(s.idle + " IDLE\r\n"); err != nil {
 		s.h.fail("%s: IDLE: %v", s.name, err)
 	}
@@ -249,7 +255,9 @@ func (s *session) open(name string, readOnly bool) {
 		if f == nil || !strings.HasPrefix(tagged, "OK") {
 			return
 		}
+		s.h.model.lookedFor(s.who, f)
 		s.folder, s.readOnly, s.hidden = f, readOnly, make(map[uint32]bool)
+		s.unsure = make(map[uint32]bool)
 		for at := range s.h.model.person(s.who).hidden {
 			if at.place == f.place() {
 				s.hidden[at.uid] = true

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ type stage struct {
 	log    logged
 	user   func(name string) // makes a mailbox
 
+	ahead    atomic.Int64 // of the clock, in nanoseconds
 	boxes    int
 	lastWord string // the history that failed last
 	tally
@@ -52,6 +54,15 @@ func (t tally) String() string {
 	return fmt.Sprintf("%d operations in %d histories: %d commands in %d sessions, %d pictures compared, %d messages hidden, %d moves withdrawn, %d copies used again",
 		t.operations, t.histories, t.commands, t.sessions, t.pictures, t.hidden, t.withdrawn, t.reused)
 }
+
+// command counts a command, before which a millisecond passes: the guard can tell
+// by its clock what was before what.
+func (s *stage) command() {
+	s.commands++
+	s.ahead.Add(int64(time.Millisecond))
+}
+
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 
 // logged is what the guard logs.
 type logged struct {
@@ -162,24 +173,24 @@ func (s *stage) start(directPOP3 string) {
 	if len(mistakes) > 0 {
 		s.tb.Fatal(mistakes[0])
 	}
-	kept, err := ledger.Open(s.tb.Context(), ledger.Options{Path: filepath.Join(ledgerDir(s.tb), "ledger.db"), Now: time.Now, Log: log})
+	kept, err := ledger.Open(s.tb.Context(), ledger.Options{Path: filepath.Join(ledgerDir(s.tb), "ledger.db"), Now: s.now, Log: log})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
 	s.tb.Cleanup(func() { _ = kept.Close() })
 	g := guard.New(guard.Options{
-		Ledger: kept, Policy: compiled, IMAPViews: s.views, Now: time.Now, Log: log,
+		Ledger: kept, Policy: compiled, IMAPViews: s.views, Now: s.now, Log: log,
 		Mailboxes: guard.NewDirectory([]guard.Entry{{Match: "*", Settings: guard.Settings{Shared: guard.SharedYes, Members: []member.Name{"alice", "bob", "dora"}}}}),
 	})
 	members := member.NewResolver(member.Options{Order: []member.Proof{member.ByLogin}, Separator: "#"})
 	s.imap = s.serve(log, imap.NewHandler(imap.Options{
-		Guard: g, Members: members, Now: time.Now, Log: log,
+		Guard: g, Members: members, Now: s.now, Log: log,
 		Upstreams: []*imap.Upstream{{Name: "main", Domains: []string{"*"}, Dialer: dialTo(s.direct), Timeout: patience}},
 		Limits:    imap.Limits{Login: patience, Handshake: patience, Idle: 30 * time.Minute, Command: patience, Answer: patience, Quiet: 200 * time.Millisecond},
 	}))
 	s.pop3 = s.serve(log, pop3.NewHandler(pop3.Options{
-		Guard: g, Members: members, Now: time.Now, Log: log,
-		Releaser:  release.New(release.Options{Ledger: kept, Policy: compiled, Mailbox: g.MailboxFacts, Now: time.Now}),
+		Guard: g, Members: members, Now: s.now, Log: log,
+		Releaser:  release.New(release.Options{Ledger: kept, Policy: compiled, Mailbox: g.MailboxFacts, Now: s.now}),
 		Upstreams: []*pop3.Upstream{{Name: "main", Domains: []string{"*"}, Dialer: dialTo(directPOP3), Timeout: patience}},
 		Limits:    pop3.Limits{Login: patience, Handshake: patience, Idle: 10 * time.Minute},
 	}))
