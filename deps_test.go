@@ -44,7 +44,7 @@ const allowed = `
 	integration/servers: integration/imapconn
 	integration/views:
 	integration/thunderbird:
-	bench:            demo/upstream tlsconf
+	bench:            demo/dovecot demo/upstream tlsconf
 	bench/park:       proxy tlsconf
 `
 
