@@ -306,6 +306,7 @@ func (m *forgetModel) end() {
 }
 
 func TestForgettingAgainstAModel(t *testing.T) {
+	fewChecks(t)
 	f := newFixture(t)
 	boxes := 0
 	rapid.Check(t, func(t *rapid.T) {

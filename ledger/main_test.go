@@ -29,6 +29,15 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// fewChecks has a model that takes long checked less often, unless somebody asks for
+// more.
+func fewChecks(t *testing.T) {
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == "8" {
+		_ = checks.Value.Set("3")
+		t.Cleanup(func() { _ = checks.Value.Set("8") })
+	}
+}
+
 // clock is a clock that stands still until it is moved.
 type clock struct {
 	mu  sync.Mutex

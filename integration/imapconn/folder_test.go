@@ -66,7 +66,7 @@ var fetchRules = []ruleTest{
 	{"UID FETCH", knows + "C:a UID FETCH 7:* FLAGS|S:* 2 FETCH (UID 7 FLAGS ())|S:* 3 FETCH (UID 9 FLAGS ())|S:a OK done|C:b NOOP|S:b OK done", ""},
 	{"UID FETCH of what nobody knows", opened + "C:a UID FETCH 7 FLAGS|S:a OK done|C:b NOOP|S:b OK done", ""},
 	{"UID FETCH without UID", opened + "C:a UID FETCH 7 (RFC822.SIZE)|S:* 2 FETCH (RFC822.SIZE 8)", "without UID during UID FETCH"},
-	{"UID STORE without UID", knows + `C:a UID STORE 7 +FLAGS (\Seen)|S:* 2 FETCH (FLAGS (\Seen))`, "without UID during UID STORE"},
+	{"UID STORE without UID", knows + `C:a UID STORE 7 +FLAGS (\Seen)|S:* 2 FETCH (FLAGS (\Seen) RFC822.SIZE 7)`, "without UID during UID STORE"},
 	{"UID STORE and news of another message", knows + `C:a UID STORE 7 +FLAGS (\Seen)|S:* 3 FETCH (FLAGS (\Seen))|S:* 2 FETCH (UID 7 FLAGS (\Seen))|S:a OK done`, ""},
 	{"FETCH without UID", knows + "C:a FETCH 2 (RFC822.SIZE)|S:* 2 FETCH (RFC822.SIZE 8)|S:a OK done", ""},
 }

@@ -25,12 +25,16 @@ func (s *session) handleStatus(ctx context.Context, cmd command.Command) error {
 	if s.stanceTo(ctx, t) != guard.Protect {
 		return s.passOn(ctx, cmd)
 	}
-	counts, err := s.Guard.HiddenIn(ctx, s.visitorTo(t), t.folder)
+	var counts guard.HiddenCounts
+	var err error
+	if !s.folder.is(t) || slices.Contains(args.Items, command.StatusSize) { // else the session knows it all
+		counts, err = s.Guard.HiddenIn(ctx, s.visitorTo(t), t.folder)
+	}
 	c := &counting{hidden: func(target) guard.HiddenCounts { return counts }}
 	if err == nil && s.folder.is(t) {
 		err = s.countSelected(ctx, c, args.Items)
 	}
-	if err != nil && !isReply(err) {
+	if err = fatal(err); err != nil {
 		return err
 	}
 	if len(counts) == 0 && c.selected == nil { // if the ledger cannot be read everything is shown, as in SELECT
@@ -145,7 +149,10 @@ func (s *session) countSelected(ctx context.Context, c *counting, items []comman
 		}
 	}
 	f := s.folder
-	octets := c.hidden(f.target).In(f.uidValidity).Octets
+	var octets int64
+	if slices.Contains(items, command.StatusSize) {
+		octets = c.hidden(f.target).In(f.uidValidity).Octets
+	}
 	s.out.Lock()
 	defer s.out.Unlock()
 	c.selected = &guard.HiddenCount{UIDValidity: f.uidValidity, Messages: f.view.Len(), Unseen: unseen, Octets: octets}

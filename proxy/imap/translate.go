@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -30,6 +31,9 @@ func (s *session) translate(ctx context.Context, cmd command.Command) (_ command
 		}
 	}
 	up, err := s.upstreamMessages(ctx, m)
+	if err == nil && len(chunks(up)) > 1 && isHarmless(cmd.Args) {
+		up, err = s.messagesAround(m)
+	}
 	if err != nil {
 		return cmd, false, err
 	}
@@ -98,6 +102,36 @@ func (s *session) upstreamSet(set imap.NumSet) (imap.NumSet, error) {
 		return v.UIDsToUpstream(uids)
 	}
 	return v.SetToUpstream(set.(imap.SeqSet))
+}
+
+// isHarmless reports whether a command reads what costs little and changes nothing:
+// of hidden messages it may read too much, which the pump keeps from the client. It
+// is how clients look what there is.
+func isHarmless(args command.Args) bool {
+	f, ok := args.(command.Fetch)
+	return ok && !slices.ContainsFunc(f.Items, func(i command.FetchItem) bool {
+		switch i.Name {
+		case command.FetchUID, command.FetchFlags, command.FetchRFC822Size, command.FetchInternalDate:
+			return false
+		}
+		return true
+	})
+}
+
+// messagesAround is a set in few words: hidden messages are among those that it
+// names.
+func (s *session) messagesAround(m command.Messages) (command.Messages, error) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	v := &s.folder.view
+	switch set := m.Set.(type) {
+	case imap.UIDSet:
+		around, err := v.UIDsAround(set)
+		return command.Messages{Set: around, UID: true}, err
+	case imap.SeqSet:
+		return command.Messages{Set: v.SearchSetToUpstream(set)}, nil
+	}
+	return m, nil
 }
 
 // learnLast asks for the UID of the last message that this member sees. mayTell

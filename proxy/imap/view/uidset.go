@@ -37,19 +37,40 @@ func (v *View) UIDsToUpstream(set imap.UIDSet) (imap.UIDSet, error) {
 	if imap.IsSearchRes(set) {
 		return nil, ErrSaved
 	}
-	spans := uidSpans(set)
-	if n := len(spans); n > 0 && spans[n-1].to == star {
-		var err error
-		if spans, err = v.withoutStar(spans); err != nil {
-			return nil, err
-		}
+	spans, err := v.withoutStar(uidSpans(set))
+	if err != nil {
+		return nil, err
 	}
 	return v.hidden.outside(spans), nil
 }
 
-// withoutStar says in numbers what the last span means, which ends in "*".
+// UIDsAround is UIDsToUpstream with the hidden messages that are within the
+// ranges: a short set, for a command whose answers the caller sorts out and that
+// does nothing to what is hidden.
+func (v *View) UIDsAround(set imap.UIDSet) (imap.UIDSet, error) {
+	if v.hidden.len() == 0 {
+		return set, nil
+	}
+	if imap.IsSearchRes(set) {
+		return nil, ErrSaved
+	}
+	spans, err := v.withoutStar(uidSpans(set))
+	if err != nil {
+		return nil, err
+	}
+	var around imap.UIDSet
+	for _, s := range spans {
+		around = appendEnd(around, s.from, s.to)
+	}
+	return around, nil
+}
+
+// withoutStar says in numbers what the last span means, if it ends in "*".
 func (v *View) withoutStar(spans []span) ([]span, error) {
 	n := len(spans) - 1
+	if n < 0 || spans[n].to != star {
+		return spans, nil
+	}
 	from := spans[n].from
 	spans = spans[:n]
 	last := v.Last()
