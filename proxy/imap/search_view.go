@@ -47,6 +47,10 @@ func (s *session) searchView(ctx context.Context, cmd command.Command, key comma
 	if fits {
 		key = command.AndKey(key, hidden)
 	}
+	if fits && byUID { // nothing hidden is found, and UIDs are the same for everybody
+		cmd.Args = withKey(cmd.Args, key)
+		return s.passOn(ctx, cmd)
+	}
 	f := finding{s: s, tag: cmd.Tag, byUID: byUID}
 	res, err := s.sayForClient(ctx, cmd.Name, withKey(cmd.Args, key), f.collect)
 	if err == nil {
