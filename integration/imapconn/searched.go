@@ -6,9 +6,17 @@ import (
 )
 
 // result notes that a response has come which only one of these commands can
-// have asked for; it returns that command, nil for none.
+// have asked for; it returns that command, nil for none. Of several it is the first
+// that has no result yet: commands need not be carried out in their order
+// (RFC 9051, 5.5), and an ESEARCH says which one it answers.
 func (k *checker) result(name string) *command {
 	c := k.scanner.first(name, "UID "+name)
+	for _, other := range k.scanner.pending {
+		if oneOf(other.name, name, "UID "+name) && other.results == 0 {
+			c = other
+			break
+		}
+	}
 	if c != nil {
 		c.results++
 	}
