@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 1
 BIN      := bin/mailguard
 PACKAGES := dovecot-pop3d dovecot-imapd fetchmail mpop getmail6 procps isync offlineimap3 neomutt mutt curl python3
 
-.PHONY: all build demo test check fuzz soak thunderbird bench deps clean
+.PHONY: all build demo test check fuzz soak views thunderbird bench deps clean
 
 all: build
 
@@ -45,6 +45,10 @@ fuzz:
 # Kills the server at many more moments than `make test` does.
 soak: deps build
 	MAILGUARD_LONG=1 $(GO) test -count=1 -timeout 60m -v -run 'Kill' ./integration/
+
+# Members' views against a model, long: hours, on all cores.
+views: deps
+	MAILGUARD_LONG=1 $(GO) test -count=1 -timeout 12h -v -run TestViewsOf ./integration/views
 
 # Two members with Thunderbird. The package is large, and only this needs it.
 thunderbird:

@@ -3,25 +3,47 @@ package views
 import (
 	"flag"
 	"os"
+	"runtime"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-// What `make test` plays, and what MAILGUARD_LONG=1 does. MAILGUARD_OPERATIONS
-// says another number, MAILGUARD_SEED another beginning.
+// What is played where. `make test` runs with the race detector, under which an
+// operation takes ten times as long, most of it in SQLite: there the simulation
+// plays few. Without it, as in `go test ./integration/views`, it plays 20,000. In
+// long mode, `make views`, Dovecot plays 200,000 operations and the simulation a
+// hundred times as many, over all cores. MAILGUARD_OPERATIONS says another number
+// for both, MAILGUARD_SEED the first seed.
 const (
 	dovecotOperations       = 1_000
 	dovecotOperationsLong   = 200_000
-	simulatedOperations     = 3_000
-	simulatedOperationsLong = 1_000_000
+	simulatedOperations     = 20_000
+	simulatedOperationsRace = 500
+	simulatedOperationsLong = 20_000_000
+	noViewsOperations       = 100
+	noViewsOperationsLong   = 200_000
 )
+
+// checks are the histories of one seed. Each seed has a line in the log.
+const (
+	checks     = 2
+	checksLong = 100
+)
+
+func isLong() bool { return os.Getenv("MAILGUARD_LONG") != "" }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	for name, value := range map[string]string{"rapid.steps": "100", "rapid.checks": "2", "rapid.shrinktime": "20s", "rapid.nofailfile": "true"} {
+	defaults := map[string]string{"rapid.steps": "100", "rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "20s", "rapid.nofailfile": "true"}
+	if isLong() {
+		defaults["rapid.checks"] = strconv.Itoa(checksLong)
+	}
+	for name, value := range defaults {
 		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
 			_ = f.Value.Set(value)
 		}
@@ -32,20 +54,34 @@ func TestMain(m *testing.M) {
 // Every member's clients see what the model says, whatever the others do, and
 // upstream everything is there that policy did not allow to go.
 func TestViewsOfDovecot(t *testing.T) {
-	play(t, dovecotStage(t, true), dovecotOperations, dovecotOperationsLong)
+	play(t, 1, func(t *testing.T) *stage { return dovecotStage(t, true) }, dovecotOperations, dovecotOperationsLong)
 }
 
 func TestViewsOfTheSimulation(t *testing.T) {
-	play(t, simulated(t, true), simulatedOperations, simulatedOperationsLong)
+	operations := simulatedOperations
+	if raceDetector {
+		operations = simulatedOperationsRace
+	}
+	play(t, runtime.GOMAXPROCS(0), func(t *testing.T) *stage { return simulated(t, true) }, operations, simulatedOperationsLong)
 }
 
 // Without views deferrals refuse, and everybody sees everything.
-func TestNoViews(t *testing.T) { play(t, simulated(t, false), 500, 100_000) }
+func TestNoViews(t *testing.T) {
+	play(t, 1, func(t *testing.T) *stage { return simulated(t, false) }, noViewsOperations, noViewsOperationsLong)
+}
+
+// playing is one test's histories, which several stages play at once, each its
+// own.
+type playing struct {
+	left  atomic.Int64  // operations
+	seeds atomic.Uint64 // the next one
+	given bool          // one seed is to be played, or a file
+}
 
 // play plays histories until there were enough operations.
-func play(t *testing.T, s *stage, operations, long int) {
+func play(t *testing.T, stages int, begin func(*testing.T) *stage, operations, long int) {
 	t.Helper()
-	if os.Getenv("MAILGUARD_LONG") != "" {
+	if isLong() {
 		operations = long
 	}
 	if n, err := strconv.Atoi(os.Getenv("MAILGUARD_OPERATIONS")); err == nil {
@@ -55,19 +91,54 @@ func play(t *testing.T, s *stage, operations, long int) {
 	if err != nil {
 		seed = uint64(time.Now().UnixNano())
 	}
-	given := flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != ""
-	begun := time.Now()
-	t.Cleanup(func() { t.Logf("%s; seeds from %d; %v", s.tally, seed, time.Since(begun).Round(time.Millisecond)) })
-	for first := seed; s.operations < operations && !t.Failed(); first++ {
-		if !given {
-			_ = flag.Set("rapid.seed", strconv.FormatUint(first, 10))
-		}
-		rapid.Check(t, s.history)
-		if given {
-			return
-		}
+	p := &playing{given: flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != ""}
+	p.left.Store(int64(operations))
+	p.seeds.Store(seed)
+	if p.given {
+		stages = 1
 	}
-	_ = flag.Set("rapid.seed", "0")
+	for i := range stages {
+		t.Run("stage "+itoa(i+1), func(t *testing.T) {
+			if stages > 1 {
+				t.Parallel()
+			}
+			begun, s := time.Now(), begin(t)
+			t.Cleanup(func() { t.Logf("%s; seeds from %d; %v", s.tally, seed, time.Since(begun).Round(time.Millisecond)) })
+			p.on(t, s)
+		})
+	}
+}
+
+// on plays on one stage.
+func (p *playing) on(t *testing.T, s *stage) {
+	if p.given {
+		rapid.Check(t, s.history)
+		return
+	}
+	for p.left.Load() > 0 && !t.Failed() {
+		before := s.operations
+		check(t, p.seeds.Add(1)-1, s.history)
+		p.left.Add(int64(before - s.operations))
+	}
+}
+
+// seeding guards the flag by which a seed is told.
+var seeding sync.Mutex
+
+// check is rapid.Check with a seed: it has read the flag when it comes to the
+// property.
+func check(t *testing.T, seed uint64, property func(*rapid.T)) {
+	seeding.Lock()
+	unlock := sync.OnceFunc(func() {
+		_ = flag.Set("rapid.seed", "0")
+		seeding.Unlock()
+	})
+	defer unlock()
+	_ = flag.Set("rapid.seed", strconv.FormatUint(seed, 10))
+	rapid.Check(t, func(t *rapid.T) {
+		unlock()
+		property(t)
+	})
 }
 
 // history is one history from its beginning to its end.
