@@ -185,26 +185,6 @@ func (h *history) remove(f *folder, uid uint32, by *session) {
 	}
 }
 
-// back is that something has come back to a member. It returns at the next SELECT,
-// but stays in sessions that were not told yet that it is gone.
-func (h *history) back(who string, at spot) {
-	for _, s := range h.sessions {
-		if s.who == who && s.folder != nil && s.folder.place() == at.place && s.hidden[at.uid] && slices.Contains(s.names, at.uid) {
-			s.unsure[at.uid] = true
-		}
-	}
-}
-
-// learnNames makes known which messages all sessions have, before something may
-// come back.
-func (h *history) learnNames() {
-	for _, s := range h.sessions {
-		if s.idle == "" && len(s.hidden) > 0 && slices.Contains(s.names, 0) {
-			s.sync()
-		}
-	}
-}
-
 // any draws a session.
 func (h *history) any() *session {
 	if len(h.sessions) == 0 {

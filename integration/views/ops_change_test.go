@@ -24,10 +24,10 @@ func (t targets) command(verb, rest string) string {
 
 // target draws some of what the session's client sees.
 func (s *session) target(star bool) targets {
+	s.wake() // "*" is what it hears by that
 	if slices.Contains(s.names, 0) {
 		s.sync()
 	}
-	s.wake() // "*" is what it hears by that
 	t := targets{uid: len(s.names) == 0 || rapid.Bool().Draw(s.h.T, "by UID")}
 	most, last := uint32(len(s.names)), uint32(len(s.names))
 	if t.uid {
@@ -134,7 +134,9 @@ func (h *history) expunge() {
 
 // expunging draws EXPUNGE or UID EXPUNGE.
 func (s *session) expunging() act {
-	s.h.learnNames()
+	if s.h.model.owes() {
+		s.h.mayComeBack()
+	}
 	command, in := "EXPUNGE", func(uint32) bool { return true }
 	if rapid.IntRange(0, 2).Draw(s.h.T, "some") == 0 {
 		t := s.target(true)
@@ -177,7 +179,9 @@ func (s *session) expunged(in func(uid uint32) bool) {
 func (h *history) close() {
 	s := h.reader()
 	s.settle()
-	h.learnNames()
+	if h.model.owes() {
+		h.mayComeBack()
+	}
 	command := rapid.SampledFrom([]string{"CLOSE", "UNSELECT"}).Draw(h.T, "command")
 	s.must(act{command, func([]string, string) {
 		if command == "CLOSE" && !s.readOnly {
@@ -207,17 +211,21 @@ func (h *history) together() {
 	if s.readOnly {
 		h.T.Skip("for reading only")
 	}
-	h.learnNames()
+	if h.model.owes() {
+		h.mayComeBack()
+	}
 	var acts []act
+	searched := false // the strict client cannot tell to which of two searches an answer is
 	for range rapid.IntRange(2, 5).Draw(h.T, "commands") {
-		switch rapid.IntRange(0, 5).Draw(h.T, "command") {
-		case 0, 1:
+		switch n := rapid.IntRange(0, 5).Draw(h.T, "command"); {
+		case n < 2:
 			acts = append(acts, s.storing(s.byUID()))
-		case 2:
+		case n == 2:
 			acts = append(acts, act{"EXPUNGE", func([]string, string) { s.expunged(func(uint32) bool { return true }) }})
-		case 3:
+		case n == 3:
 			acts = append(acts, act{command: "UID FETCH 1:* (FLAGS)"})
-		case 4:
+		case n == 4 && !searched:
+			searched = true
 			acts = append(acts, act{command: "UID SEARCH " + rapid.SampledFrom([]string{"ALL", "DELETED", "UNSEEN", "RETURN (COUNT) ALL"}).Draw(h.T, "key")})
 		default:
 			acts = append(acts, act{command: "NOOP"})

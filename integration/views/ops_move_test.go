@@ -82,7 +82,6 @@ func (h *history) roomy(but string) string {
 
 func (s *session) moveTo(t targets, to string) {
 	dest := s.h.model.folders[to]
-	s.h.learnNames()
 	// What of a set is withdrawn and what is moved afresh is decided by parts:
 	// the model takes one of them.
 	if back := s.withdrawn(s.there(t.uids), dest); len(back) > 0 && len(back) < len(s.there(t.uids)) {
@@ -90,6 +89,9 @@ func (s *session) moveTo(t targets, to string) {
 		for _, uid := range back {
 			t.set = append(t.set, span{first: uid, one: true})
 		}
+	}
+	if s.h.model.owes() || len(s.withdrawn(s.there(t.uids), dest)) > 0 {
+		s.h.mayComeBack()
 	}
 	s.do(act{t.command("MOVE", to), func(untagged []string, tagged string) {
 		s.moved(s.there(t.uids), dest, append(untagged, tagged), tagged)

@@ -18,7 +18,6 @@ type session struct {
 	folder   *folder // that it has open, or nil
 	readOnly bool
 	hidden   map[uint32]bool // does not come back before the next SELECT
-	unsure   map[uint32]bool // of hidden, and came back perhaps before the session was told
 	names    []uint32        // the UIDs behind the picture's numbers; 0 not settled
 	dirty    bool            // somebody else has changed something since the last sync
 	idle     string          // the tag of the IDLE that it is in
@@ -134,7 +133,6 @@ func (s *session) hear(responses []string) {
 func (s *session) heardExpunge(e event) {
 	uid := s.names[e.n-1]
 	s.names = slices.Delete(s.names, e.n-1, e.n)
-	delete(s.unsure, uid)
 	if uid != 0 && s.folder.find(uid) != nil && !s.hidden[uid] {
 		s.h.fail("%s is told that message %d is gone: its UID is %d, and it should see it", s.name, e.n, uid)
 	}
@@ -164,10 +162,6 @@ func (s *session) sync() {
 
 // compare holds the picture to the model.
 func (s *session) compare() {
-	for uid := range s.unsure {
-		delete(s.hidden, uid)
-	}
-	clear(s.unsure)
 	view := s.view()
 	s.h.stage.pictures++
 	if len(s.picture.uids) != len(view) {
@@ -257,7 +251,6 @@ func (s *session) open(name string, readOnly bool) {
 		}
 		s.h.model.lookedFor(s.who, f)
 		s.folder, s.readOnly, s.hidden = f, readOnly, make(map[uint32]bool)
-		s.unsure = make(map[uint32]bool)
 		for at := range s.h.model.person(s.who).hidden {
 			if at.place == f.place() {
 				s.hidden[at.uid] = true

@@ -48,11 +48,11 @@ type stage struct {
 }
 
 // tally is what is reported in the end.
-type tally struct{ histories, operations, commands, sessions, pictures, hidden, withdrawn, reused int }
+type tally struct{ histories, operations, commands, sessions, pictures, hidden, withdrawn, reused, sentAway int }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d operations in %d histories: %d commands in %d sessions, %d pictures compared, %d messages hidden, %d moves withdrawn, %d copies used again",
-		t.operations, t.histories, t.commands, t.sessions, t.pictures, t.hidden, t.withdrawn, t.reused)
+	return fmt.Sprintf("%d operations in %d histories: %d commands in %d sessions, %d pictures compared, %d messages hidden, %d moves withdrawn, %d copies used again, %d sessions sent away",
+		t.operations, t.histories, t.commands, t.sessions, t.pictures, t.hidden, t.withdrawn, t.reused, t.sentAway)
 }
 
 // command counts a command, before which a millisecond passes: the guard can tell

@@ -29,7 +29,8 @@ const (
 	noViewsOperationsLong   = 200_000
 )
 
-// checks are the histories of one seed. Each seed has a line in the log.
+// checks are the histories that are played in one go, with seeds that rapid
+// makes of one. Each go has a line in the log.
 const (
 	checks     = 2
 	checksLong = 100
@@ -75,6 +76,7 @@ func TestNoViews(t *testing.T) {
 type playing struct {
 	left  atomic.Int64  // operations
 	seeds atomic.Uint64 // the next one
+	each  uint64        // how far the seeds of one go reach
 	given bool          // one seed is to be played, or a file
 }
 
@@ -92,6 +94,8 @@ func play(t *testing.T, stages int, begin func(*testing.T) *stage, operations, l
 		seed = uint64(time.Now().UnixNano())
 	}
 	p := &playing{given: flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != ""}
+	n, _ := strconv.ParseUint(flag.Lookup("rapid.checks").Value.String(), 10, 64)
+	p.each = n*(n-1)/2 + 1 // rapid adds 1 to the seed, then 2, then 3
 	p.left.Store(int64(operations))
 	p.seeds.Store(seed)
 	if p.given {
@@ -117,7 +121,7 @@ func (p *playing) on(t *testing.T, s *stage) {
 	}
 	for p.left.Load() > 0 && !t.Failed() {
 		before := s.operations
-		check(t, p.seeds.Add(1)-1, s.history)
+		check(t, p.seeds.Add(p.each)-p.each, s.history)
 		p.left.Add(int64(before - s.operations))
 	}
 }
