@@ -66,16 +66,19 @@ func (m *model) lookedFor(who string, f *folder) {
 }
 
 // tied reports whether a message is the copy that a deferred move made, or may
-// still make, or the original of one. When one of the two vanishes past the guard
-// it is noticed only once its folder is opened, and until then a move may name it
-// (guard: TestUndone). Histories leave that out.
+// still make, or the original of one, under whichever name its folder had then.
+// When one of the two vanishes past the guard it is noticed only once its folder is
+// opened, and until then a move may name it (guard: TestUndone). Histories leave that
+// out.
 func (m *model) tied(at spot) bool {
-	_, isCopy := m.copies[at]
-	if isCopy || slices.Contains(slices.Collect(maps.Values(m.copies)), at) {
-		return true
+	same := func(other spot) bool { return other.validity == at.validity && other.uid == at.uid }
+	for copied, original := range m.copies {
+		if same(copied) || same(original) {
+			return true
+		}
 	}
 	for _, p := range m.people {
-		if slices.Contains(slices.Collect(maps.Values(p.copied)), at) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(p.copied)), same) {
 			return true
 		}
 	}
