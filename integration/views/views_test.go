@@ -32,7 +32,7 @@ const (
 // checks are the histories that are played in one go, with seeds that rapid
 // makes of one. Each go has a line in the log.
 const (
-	checks     = 2
+	checks     = 1
 	checksLong = 100
 )
 
@@ -77,7 +77,6 @@ type playing struct {
 	left  atomic.Int64  // operations
 	seeds atomic.Uint64 // the next one
 	each  uint64        // how far the seeds of one go reach
-	given bool          // one seed is to be played, or a file
 }
 
 // play plays histories until there were enough operations.
@@ -93,33 +92,43 @@ func play(t *testing.T, stages int, begin func(*testing.T) *stage, operations, l
 	if err != nil {
 		seed = uint64(time.Now().UnixNano())
 	}
-	p := &playing{given: flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != ""}
+	p := &playing{}
 	n, _ := strconv.ParseUint(flag.Lookup("rapid.checks").Value.String(), 10, 64)
 	p.each = n*(n-1)/2 + 1 // rapid adds 1 to the seed, then 2, then 3
 	p.left.Store(int64(operations))
 	p.seeds.Store(seed)
-	if p.given {
-		stages = 1
+	if isGiven() { // whatever subtest was named for it
+		rapid.Check(t, begin(t).history)
+		return
 	}
 	for i := range stages {
 		t.Run("stage "+itoa(i+1), func(t *testing.T) {
 			if stages > 1 {
 				t.Parallel()
 			}
-			begun, s := time.Now(), begin(t)
-			t.Cleanup(func() { t.Logf("%s; seeds from %d; %v", s.tally, seed, time.Since(begun).Round(time.Millisecond)) })
-			p.on(t, s)
+			for n := 1; n == 1 || p.left.Load() > 0 && !t.Failed(); n++ {
+				t.Run(itoa(n), func(t *testing.T) {
+					begun, s := time.Now(), begin(t)
+					t.Cleanup(func() { t.Logf("%s; seeds from %d; %v", s.tally, seed, time.Since(begun).Round(time.Millisecond)) })
+					p.on(t, s)
+				})
+			}
 		})
 	}
 }
 
+// isGiven reports whether one seed is to be played, or a file.
+func isGiven() bool {
+	return flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != ""
+}
+
+// stageOperations is how much one stage plays before another takes its place: its
+// ledger grows.
+const stageOperations = 10_000
+
 // on plays on one stage.
 func (p *playing) on(t *testing.T, s *stage) {
-	if p.given {
-		rapid.Check(t, s.history)
-		return
-	}
-	for p.left.Load() > 0 && !t.Failed() {
+	for p.left.Load() > 0 && s.operations < stageOperations && !t.Failed() {
 		before := s.operations
 		check(t, p.seeds.Add(p.each)-p.each, s.history)
 		p.left.Add(int64(before - s.operations))
