@@ -25,15 +25,6 @@ type FolderRuling struct {
 	Facts    *policy.Facts
 }
 
-// deferredOverIMAP is what becomes of a deferral over IMAP. Where sessions have
-// no views a message would stay in sight: then it was not deleted.
-func (g *Guard) deferredOverIMAP() policy.Outcome {
-	if g.IMAPViews {
-		return policy.Deferred
-	}
-	return policy.Refused
-}
-
 // Preview says what would become of deletions, for a client that only marks.
 // Nothing of it is recorded. The error wraps ErrTemporary; the mark must then
 // be refused.
@@ -179,6 +170,6 @@ func (f *Folder) outcome(d policy.Decision, facts *policy.Facts) policy.Outcome 
 	case f.visitor.Member.Anonymous() && d.Anonymous == policy.AnonymousAccept:
 		return policy.Accepted
 	default:
-		return f.guard.deferredOverIMAP()
+		return policy.Deferred
 	}
 }

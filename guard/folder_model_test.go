@@ -47,9 +47,9 @@ type modelFolder struct {
 
 const uidsOfModel = 6
 
-func newFolderModel(s *scene) *folderModel {
+func newFolderModel(s *scene, defers bool) *folderModel {
 	m := &folderModel{
-		modelViews: newModelViews(s.IMAPViews),
+		modelViews: newModelViews(defers),
 		s:          s, there: make(map[message.UID]bool), okay: make(map[message.UID]bool), pinned: make(map[message.UID]bool),
 		claims: make(map[message.UID]modelClaim), removed: make(map[message.UID]bool),
 		marks: map[member.Name]map[message.UID]bool{"alice": {}, "bob": {}, "": {}},
@@ -317,15 +317,17 @@ func (m *folderModel) end() {
 	}
 }
 
-func TestFoldersAgainstAModel(t *testing.T) { runFolderModel(t, newScene(t, ifOkay()...)) }
+func TestFoldersAgainstAModel(t *testing.T) { runFolderModel(t, newScene(t, ifOkay()...), false) }
 
-func runFolderModel(t *testing.T, s *scene) {
+// runFolderModel plays histories. defers says that what may not go is deferred, and
+// not refused.
+func runFolderModel(t *testing.T, s *scene, defers bool) {
 	t.Helper()
 	boxes := 0
 	rapid.Check(t, func(t *rapid.T) {
 		boxes++
 		s.box = member.Mailbox(fmt.Sprintf("shared%d@example.com", boxes))
-		m := newFolderModel(s)
+		m := newFolderModel(s, defers)
 		do := func(action func(*folderModel)) func(*rapid.T) {
 			return func(t *rapid.T) { m.T = t; action(m) }
 		}

@@ -185,4 +185,4 @@ func (m *folderModel) endBinned(who member.Name) {
 	}
 }
 
-func TestViewsAgainstAModel(t *testing.T) { runFolderModel(t, viewScene(t, ifOkayElseDefer()...)) }
+func TestViewsAgainstAModel(t *testing.T) { runFolderModel(t, newScene(t, ifOkayElseDefer()...), true) }

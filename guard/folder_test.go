@@ -29,10 +29,10 @@ func TestFolderOutcomeOfEveryCombination(t *testing.T) {
 	}{
 		{policy.Allow, "", policy.Allowed, policy.Allowed},
 		{policy.Refuse, "", policy.Refused, policy.Refused},
-		{policy.Defer, "", policy.Refused, policy.Refused},
-		{policy.Defer, policy.AnonymousHide, policy.Refused, policy.Refused},
-		{policy.Defer, policy.AnonymousRefuse, policy.Refused, policy.Refused},
-		{policy.Defer, policy.AnonymousAccept, policy.Refused, policy.Accepted},
+		{policy.Defer, "", policy.Deferred, policy.Deferred},
+		{policy.Defer, policy.AnonymousHide, policy.Deferred, policy.Deferred},
+		{policy.Defer, policy.AnonymousRefuse, policy.Deferred, policy.Refused},
+		{policy.Defer, policy.AnonymousAccept, policy.Deferred, policy.Accepted},
 	} {
 		s.use(always(e.verdict, e.anonymous))
 		for _, c := range []struct {

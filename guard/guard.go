@@ -22,7 +22,6 @@ type Options struct {
 	Mailboxes *Directory
 	LearnFor  time.Duration // how long a mailbox is watched before its members count as known
 	ReadOn    bool          // let new sessions in to read while the ledger cannot be written
-	IMAPViews bool          // deferrals over IMAP hide; without it they are refused
 	Now       func() time.Time
 	Log       zerolog.Logger
 }

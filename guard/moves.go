@@ -18,7 +18,7 @@ type Copy = ledger.Placed
 // Original is where a message lies that was deleted by a deferred move.
 type Original = ledger.Placed
 
-var errNoViews = errors.New("deletions over IMAP are not deferred here")
+var errWatching = errors.New("in observe mode nothing is hidden")
 
 // MovedCopy returns for held messages of this folder the copy that an earlier
 // deferred move, of whichever member, made in the folder dest: a later mover
@@ -65,8 +65,8 @@ func (f *Folder) CommitMove(ctx context.Context, rulings []FolderRuling, dest st
 // mayHide is nil where a session can hide messages.
 func (f *Folder) mayHide() error {
 	switch {
-	case f.watching || !f.guard.IMAPViews:
-		return fmt.Errorf("%w: %w", ErrTemporary, errNoViews)
+	case f.watching:
+		return fmt.Errorf("%w: %w", ErrTemporary, errWatching)
 	case f.blind != nil:
 		return f.blind
 	case f.member == nil:

@@ -43,7 +43,7 @@ func (s *scene) undo(f *Folder, copies ...message.UID) map[message.UID]Original 
 }
 
 func TestDeferredMove(t *testing.T) {
-	s := viewScene(t, ifOkayElseDefer()...)
+	s := newScene(t, ifOkayElseDefer()...)
 	f, bob := s.inbox("alice"), s.inbox("bob")
 	s.mark(f, uidsFrom(1, 2), nil)
 	rulings := append(s.decide(f, toTrash, looked(uidsFrom(1))...), s.decide(f, toTrash, looked(uidsFrom(2, 4), okay)...)...)
@@ -67,7 +67,7 @@ func TestDeferredMove(t *testing.T) {
 
 // Without COPYUID a move hides all the same.
 func TestDeferredMoveWithoutCopies(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	f := s.inbox("alice")
 	if err := f.CommitMove(t.Context(), s.decide(f, toTrash, looked(uidsFrom(1))...), "Trash", 0, map[message.UID]message.UID{1: 11}); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestDeferredMoveWithoutCopies(t *testing.T) {
 }
 
 func TestUndo(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	var told atomic.Int32
 	f, twin := s.inbox("alice"), s.inbox("alice")
 	s.move(f, 1, 11)
@@ -117,7 +117,7 @@ func TestUndo(t *testing.T) {
 // Nothing is undone where the original cannot come back, or the copy has to
 // stay.
 func TestUndoThatIsNone(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	s.move(s.inbox("alice"), 1, 11)
 	in := s.trash("alice")
 	rulings := s.decide(in, toInbox, looked(uidsFrom(11))...)
@@ -144,7 +144,7 @@ func TestUndoThatIsNone(t *testing.T) {
 	s.wantHidden("in the end", s.inbox("alice"), 1)
 }
 
-// Where nothing can be hidden nothing is: without views, in observe mode, in a
+// Where nothing can be hidden nothing is: in observe mode, in a
 // closed folder, without a ledger.
 func TestNoDeferredMove(t *testing.T) {
 	for _, c := range []struct {
@@ -152,14 +152,13 @@ func TestNoDeferredMove(t *testing.T) {
 		open func(s *scene) *Folder
 		asks bool // it can be asked what was moved
 	}{
-		{"no views", func(s *scene) *Folder { s.IMAPViews = false; return s.inbox("alice") }, true},
 		{"observed", func(s *scene) *Folder { return s.folder("alice", Watch, inbox, nil) }, true},
 		{"closed", func(s *scene) *Folder { f := s.inbox("alice"); f.Close(); return f }, true},
 		{"blind", func(s *scene) *Folder { s.close(); return s.inbox("alice") }, false},
 		{"ledger gone", func(s *scene) *Folder { f := s.inbox("alice"); failures[1].fail(s); s.close(); return f }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := viewScene(t, always(policy.Defer, ""))
+			s := newScene(t, always(policy.Defer, ""))
 			rulings := s.decide(s.inbox("bob"), toTrash, looked(uidsFrom(1))...)
 			f := c.open(s)
 			if err := f.CommitMove(t.Context(), rulings, "Trash", 3, map[message.UID]message.UID{1: 11}); !errors.Is(err, ErrTemporary) {
@@ -188,7 +187,7 @@ func TestAFaultAnywhereInAView(t *testing.T) {
 		"moved_copies INSERT", "deletions DELETE",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			s := viewScene(t, always(policy.Defer, ""))
+			s := newScene(t, always(policy.Defer, ""))
 			s.move(s.inbox("alice"), 9, 99)
 			f, in := s.inbox("alice"), s.trash("alice")
 			twin := s.inbox("alice")
@@ -243,7 +242,7 @@ func TestAFaultAnywhereInAView(t *testing.T) {
 
 // Whoever hides a copy of their own has moved nothing; others have.
 func TestHiddenCopyMakesNoMove(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	f := s.inbox("alice")
 	f.Copied(uidsFrom(1, 2), "Trash", "trash", 3, uidsFrom(11, 12))
 	op := func(uid message.UID) policy.Op { return s.decide(f, expunge, looked(uidsFrom(uid))...)[0].Facts.Op }

@@ -20,7 +20,7 @@ func (s *scene) look(first, last message.UID) Look {
 
 // A folder is swept once a day, by one of all sessions that open it.
 func TestSweepIsDueOnce(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	due := func(when string, want bool, f *Folder) {
 		t.Helper()
 		if got := f.SweepDue(); got != want {
@@ -57,7 +57,7 @@ func TestSweepIsDueOnce(t *testing.T) {
 // What went past the guard is hidden and marked no more, for everybody, and the
 // copies of what came back by an undo are shown.
 func TestSwept(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	alice, bob := s.inbox("alice"), s.inbox("bob")
 	s.hide(alice, 1, 2, 3, 4)
 	s.hide(bob, 2)
@@ -89,7 +89,7 @@ func TestSwept(t *testing.T) {
 func TestSweptWithoutALedger(t *testing.T) {
 	for _, c := range failures {
 		t.Run(c.name, func(t *testing.T) {
-			s := viewScene(t, always(policy.Defer, ""))
+			s := newScene(t, always(policy.Defer, ""))
 			f := s.inbox("alice")
 			s.hide(f, 1, 2)
 			s.mark(f, uidsFrom(3), nil)
@@ -117,7 +117,7 @@ func TestSweptWithoutALedger(t *testing.T) {
 // depends on whether the deletion was only observed.
 func TestFolderGone(t *testing.T) {
 	for mailbox, how := range map[member.Mailbox]string{box: "allowed", "watched@example.com": "observed"} {
-		s := viewScene(t, always(policy.Defer, ""))
+		s := newScene(t, always(policy.Defer, ""))
 		s.box = mailbox
 		s.move(s.folder("alice", Protect, OpenedFolder{Name: "Old", UIDValidity: 7}, nil), 1, 11)
 		in, below := s.trash("alice"), s.folder("alice", Protect, OpenedFolder{Name: "Old/below", UIDValidity: 7}, nil)
@@ -140,7 +140,7 @@ func TestFolderGone(t *testing.T) {
 
 // Housekeep forgets what is long gone, at once, and ends with its context.
 func TestHousekeep(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	f := s.inbox("alice")
 	for uid := range message.UID(3) {
 		f.Fetched(uid+1, 100, s.clock.Now(), nil)

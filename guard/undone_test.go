@@ -12,7 +12,7 @@ import (
 
 // An original that came back and is gone: the member gets the copy back.
 func TestUndoneAndGone(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	s.move(s.inbox("alice"), 1, 11)
 	s.move(s.inbox("alice"), 2, 12)
 	in, twin := s.trash("alice"), s.trash("alice")
@@ -48,7 +48,7 @@ func TestUndoneAndGone(t *testing.T) {
 
 // A look that began before the undo proves nothing.
 func TestUndoneAfterALook(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	f := s.inbox("alice")
 	s.move(f, 1, 11)
 	s.undo(s.trash("alice"), 11)
@@ -61,7 +61,7 @@ func TestUndoneAfterALook(t *testing.T) {
 // COPY, \Deleted and EXPUNGE that are deferred move: a later mover gets the
 // same copy, and moving it back is an undo.
 func TestDeferredExpungeOfACopied(t *testing.T) {
-	s := viewScene(t, ifOkayElseDefer()...)
+	s := newScene(t, ifOkayElseDefer()...)
 	f := s.inbox("alice")
 	f.Copied(uidsFrom(1, 2, 4), "Trash", "trash", 3, uidsFrom(11, 12, 14))
 	rulings := append(s.decide(f, expunge, looked(uidsFrom(1, 3, 4))...), s.decide(f, expunge, looked(uidsFrom(2), okay)...)...)
@@ -83,7 +83,7 @@ func TestDeferredExpungeOfACopied(t *testing.T) {
 
 // What is only expunged, by somebody who copied nothing, has no copy.
 func TestExpungeOfWhatAnotherCopied(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	s.inbox("alice").Copied(uidsFrom(1), "Trash", "trash", 3, uidsFrom(11))
 	s.hide(s.inbox("bob"), 1)
 	if n := s.sql(s.path, "SELECT count(*) FROM moved_copies"); n != 0 {

@@ -15,14 +15,6 @@ import (
 	"mailguard/policy"
 )
 
-// viewScene is a scene in which deferrals over IMAP hide.
-func viewScene(t testing.TB, rules ...policy.Rule) *scene {
-	t.Helper()
-	s := newScene(t, rules...)
-	s.IMAPViews = true
-	return s
-}
-
 // ifOkayElseDefer allows what carries a flag and defers the rest.
 func ifOkayElseDefer() []policy.Rule {
 	rules := ifOkay()
@@ -71,7 +63,7 @@ func TestDeferredOutcome(t *testing.T) {
 		{"alice", "", Watch, policy.Observed},
 	} {
 		t.Run(fmt.Sprintf("%q %s %s", c.who, c.a, c.stance), func(t *testing.T) {
-			s := viewScene(t, always(policy.Refuse, ""))
+			s := newScene(t, always(policy.Refuse, ""))
 			f := s.inbox("bob")
 			s.commit(f, s.decide(f, expunge, looked(uidsFrom(2))...))
 			s.sql(s.path, "UPDATE messages SET pinned = 1 WHERE uid = 2 RETURNING id")
@@ -89,7 +81,7 @@ func TestDeferredOutcome(t *testing.T) {
 }
 
 func TestHideFromMarkToGone(t *testing.T) {
-	s := viewScene(t, ifOkayElseDefer()...)
+	s := newScene(t, ifOkayElseDefer()...)
 	f, bob := s.inbox("alice"), s.inbox("bob")
 	s.mark(f, uidsFrom(1, 2, 3), nil)
 	rulings := append(s.decide(f, expunge, looked(uidsFrom(1), okay)...), s.decide(f, expunge, looked(uidsFrom(3, 2))...)...)
@@ -112,7 +104,7 @@ func TestHideFromMarkToGone(t *testing.T) {
 }
 
 func TestHidesReachTheMembersOtherSessions(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	var told, elsewhere atomic.Int32
 	f, twin := s.inbox("alice"), s.folder("alice", Protect, inbox, func() { told.Add(1) })
 	others := []*Folder{
@@ -156,7 +148,7 @@ func TestHidesReachTheMembersOtherSessions(t *testing.T) {
 }
 
 func TestHiddenCountsOfAFolder(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	f := s.inbox("alice")
 	s.commit(f, s.decide(f, expunge, append(looked(uidsFrom(1, 2), `\Seen`), looked(uidsFrom(3))...)...))
 	v := imapVisitor(box, "alice")
@@ -181,7 +173,7 @@ func TestHiddenCountsOfAFolder(t *testing.T) {
 // Sessions of a member hide at the same time. Each client is told once of every
 // message, by its own session or by Hides, and in the end all see the same.
 func TestSessionsOfAMemberHideTogether(t *testing.T) {
-	s := viewScene(t, always(policy.Defer, ""))
+	s := newScene(t, always(policy.Defer, ""))
 	const each = 25
 	folders := make([]*Folder, 4)
 	for i := range folders {

@@ -64,7 +64,7 @@ const adminTimeout = 10 * time.Second
 // newGuard returns the parts that decide, over a ledger.
 func newGuard(c *config.Config, l *ledger.Ledger, log zerolog.Logger) (*guard.Guard, *release.Releaser) {
 	g := guard.New(guard.Options{
-		Ledger: l, Policy: c.Policy, Mode: c.Mode, Mailboxes: guard.NewDirectory(c.Mailboxes), LearnFor: c.LearnFor, IMAPViews: true,
+		Ledger: l, Policy: c.Policy, Mode: c.Mode, Mailboxes: guard.NewDirectory(c.Mailboxes), LearnFor: c.LearnFor,
 		ReadOn: c.LedgerReadonly == config.ReadonlyRead, Now: time.Now, Log: log,
 	})
 	return g, release.New(release.Options{Ledger: l, Policy: c.Policy, Mailbox: g.MailboxFacts, Now: time.Now})

@@ -30,7 +30,7 @@ const (
 // A folder of which a member has deleted messages answers as one from which
 // they are really gone: before that, at that very moment, and afterwards.
 func TestAsIfGone(t *testing.T) {
-	s := dovecotStage(t, true)
+	s := dovecotStage(t)
 	hidden, gone := newActor(t, s, "all-as-if@example.com"), newActor(t, s, "open-as-if@example.com")
 	hidden.deleteAs(s.imap, hidden.box+"#alice")
 	gone.deleteAs(s.direct, gone.box)
@@ -40,7 +40,7 @@ func TestAsIfGone(t *testing.T) {
 // Two folders from which the same is really gone answer the same: a difference
 // above is not Dovecot's.
 func TestAsIfGoneTwice(t *testing.T) {
-	s := dovecotStage(t, true)
+	s := dovecotStage(t)
 	one, other := newActor(t, s, "open-one@example.com"), newActor(t, s, "open-other@example.com")
 	one.deleteAs(s.direct, one.box)
 	other.deleteAs(s.direct, other.box)

@@ -38,7 +38,7 @@ func (s *stage) begin(t *rapid.T) *history {
 	s.histories++
 	h := &history{
 		T: t, stage: s, mixed: rapid.Bool().Draw(t, "mixed"), bypass: rapid.Bool().Draw(t, "renamed past the guard"),
-		model: newModel(s.views), counts: make(map[string]int),
+		model: newModel(), counts: make(map[string]int),
 	}
 	h.box = map[bool]string{false: "all", true: "mix"}[h.mixed] + strconv.Itoa(s.boxes) + "@example.com"
 	s.user(h.box)

@@ -95,7 +95,6 @@ type person struct {
 
 // model is the mailbox upstream, and what each member has deleted of it.
 type model struct {
-	views   bool // deferrals hide; else they refuse
 	folders map[string]*folder
 	people  map[string]*person // by IMAP
 	pop3    map[uint32]bool    // what the POP3 member has deleted of the INBOX
@@ -103,8 +102,8 @@ type model struct {
 	tokens  int
 }
 
-func newModel(views bool) *model {
-	return &model{views: views, folders: make(map[string]*folder), people: make(map[string]*person), pop3: make(map[uint32]bool), copies: make(map[spot]spot)}
+func newModel() *model {
+	return &model{folders: make(map[string]*folder), people: make(map[string]*person), pop3: make(map[uint32]bool), copies: make(map[spot]spot)}
 }
 
 func (m *model) person(name string) *person {
@@ -135,9 +134,6 @@ func (m *model) flagsFor(who string, f *folder, msg *message) flags {
 
 // mayGo is what becomes of a deletion over IMAP.
 func (m *model) verdict(msg *message) class {
-	if msg.class == deferred && !m.views {
-		return refused
-	}
 	return msg.class
 }
 

@@ -33,7 +33,6 @@ const password = "secret"
 // mailbox of its own in it.
 type stage struct {
 	tb     testing.TB
-	views  bool // deferrals hide
 	sorts  bool // the upstream has SORT and THREAD
 	direct string
 	imap   string // the guard's
@@ -94,10 +93,10 @@ var rules = []policy.Rule{
 }
 
 // simulated is a stage in front of the server in memory.
-func simulated(tb testing.TB, views bool) *stage {
+func simulated(tb testing.TB) *stage {
 	tb.Helper()
 	server := upstream.New()
-	s := &stage{tb: tb, views: views, user: func(name string) { server.AddUser(name, password) }}
+	s := &stage{tb: tb, user: func(name string) { server.AddUser(name, password) }}
 	serve := func(f func(net.Listener) error) string {
 		l := listen(tb)
 		served := make(chan struct{})
@@ -123,7 +122,7 @@ passdb {
 `
 
 // dovecotStage is a stage in front of a Dovecot.
-func dovecotStage(tb testing.TB, views bool) *stage {
+func dovecotStage(tb testing.TB) *stage {
 	tb.Helper()
 	need(tb, dovecot.Installed())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -141,7 +140,7 @@ func dovecotStage(tb testing.TB, views bool) *stage {
 			tb.Error(err)
 		}
 	})
-	s := &stage{tb: tb, views: views, sorts: true, direct: server.IMAP(), user: func(string) {}}
+	s := &stage{tb: tb, sorts: true, direct: server.IMAP(), user: func(string) {}}
 	s.start(server.POP3())
 	return s
 }
@@ -179,7 +178,7 @@ func (s *stage) start(directPOP3 string) {
 	}
 	s.tb.Cleanup(func() { _ = kept.Close() })
 	g := guard.New(guard.Options{
-		Ledger: kept, Policy: compiled, IMAPViews: s.views, Now: s.now, Log: log,
+		Ledger: kept, Policy: compiled, Now: s.now, Log: log,
 		Mailboxes: guard.NewDirectory([]guard.Entry{{Match: "*", Settings: guard.Settings{Shared: guard.SharedYes, Members: []member.Name{"alice", "bob", "dora"}}}}),
 	})
 	members := member.NewResolver(member.Options{Order: []member.Proof{member.ByLogin}, Separator: "#"})

@@ -25,8 +25,6 @@ const (
 	simulatedOperations     = 20_000
 	simulatedOperationsRace = 500
 	simulatedOperationsLong = 20_000_000
-	noViewsOperations       = 100
-	noViewsOperationsLong   = 200_000
 )
 
 // checks are the histories that are played in one go, with seeds that rapid
@@ -55,7 +53,7 @@ func TestMain(m *testing.M) {
 // Every member's clients see what the model says, whatever the others do, and
 // upstream everything is there that policy did not allow to go.
 func TestViewsOfDovecot(t *testing.T) {
-	play(t, 1, func(t *testing.T) *stage { return dovecotStage(t, true) }, dovecotOperations, dovecotOperationsLong)
+	play(t, 1, func(t *testing.T) *stage { return dovecotStage(t) }, dovecotOperations, dovecotOperationsLong)
 }
 
 func TestViewsOfTheSimulation(t *testing.T) {
@@ -63,12 +61,7 @@ func TestViewsOfTheSimulation(t *testing.T) {
 	if raceDetector {
 		operations = simulatedOperationsRace
 	}
-	play(t, runtime.GOMAXPROCS(0), func(t *testing.T) *stage { return simulated(t, true) }, operations, simulatedOperationsLong)
-}
-
-// Without views deferrals refuse, and everybody sees everything.
-func TestNoViews(t *testing.T) {
-	play(t, 1, func(t *testing.T) *stage { return simulated(t, false) }, noViewsOperations, noViewsOperationsLong)
+	play(t, runtime.GOMAXPROCS(0), func(t *testing.T) *stage { return simulated(t) }, operations, simulatedOperationsLong)
 }
 
 // playing is one test's histories, which several stages play at once, each its

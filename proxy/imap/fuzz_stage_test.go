@@ -113,7 +113,7 @@ func (st *fuzzStage) open() (err error) {
 		if len(mistakes) > 0 {
 			return mistakes[0]
 		}
-		st.guards[i] = guard.New(guard.Options{IMAPViews: true,
+		st.guards[i] = guard.New(guard.Options{
 			Ledger: st.ledger, Policy: compiled, Now: time.Now, Log: zerolog.Nop(),
 			Mailboxes: guard.NewDirectory([]guard.Entry{{Match: "*", Settings: guard.Settings{Shared: guard.SharedYes}}}),
 		})

@@ -200,7 +200,6 @@ func (w *world) startGuard(s *setup) {
 	}
 	w.tb.Cleanup(func() { _ = w.ledger.Close() })
 	o := s.guard
-	o.IMAPViews = true
 	o.Ledger, o.Policy, o.Now, o.Log = w.ledger, compiled, w.now, log
 	o.Mailboxes = guard.NewDirectory(append(slices.Clone(s.entries), entries...))
 	w.guard = guard.New(o)
