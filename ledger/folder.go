@@ -40,7 +40,7 @@ func (l *Ledger) OpenFolder(ctx context.Context, v Visit, key FolderKey) (*Folde
 			WHERE member_id = ? AND folder = ? AND uid_validity = ? ORDER BY uid`, w.member, key.Name, key.UIDValidity); err != nil {
 			return err
 		}
-		if f.Hidden, err = hiddenUIDs(ctx, q, v, w, key); err != nil {
+		if f.Hidden, err = hiddenUIDs(ctx, q, w, key); err != nil {
 			return err
 		}
 		if f.Unsettled, err = unsettledUIDs(ctx, q, w, key); err != nil {

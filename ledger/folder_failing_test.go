@@ -80,19 +80,19 @@ func TestAFaultAnywhere(t *testing.T) {
 		{"Mark in a new folder", "marks INSERT, marks DELETE, folder_lives INSERT", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
 		}},
-		{"SettleFolder", "messages UPDATE, marks DELETE, deletions DELETE, moved_copies DELETE, undone_moves DELETE", func(f *fixture) error {
+		{"SettleFolder", "messages UPDATE, marks DELETE, deletions UPDATE, deletions DELETE, moved_copies DELETE, undone_moves DELETE", func(f *fixture) error {
 			at := f.clock.pass(claimLasts + time.Minute)
-			back, err := f.SettleFolder(f.tb.Context(), box, inbox, Settlement{At: at, Since: at, Gone: []message.UID{7, 14}, There: []message.UID{9, 15}})
+			back, err := f.SettleFolder(f.tb.Context(), box, inbox, Settlement{At: at, Since: at, Gone: []message.UID{7, 12, 14}, There: []message.UID{9, 15}})
 			if (err == nil) != (len(back) == 1) {
 				f.tb.Errorf("back %v, %v", back, err)
 			}
 			return err
 		}},
-		{"FolderGone", "messages UPDATE, marks DELETE, moved_copies DELETE, folder_lives DELETE", func(f *fixture) error {
+		{"FolderGone", "messages UPDATE, deletions UPDATE, marks DELETE, moved_copies DELETE, folder_lives DELETE", func(f *fixture) error {
 			_, err := f.FolderGone(f.tb.Context(), box, "a", false)
 			return err
 		}},
-		{"RenameFolder", "messages UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE, folder_lives UPDATE, folder_lives DELETE", func(f *fixture) error {
+		{"RenameFolder", "messages UPDATE, deletions UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE, folder_lives UPDATE, folder_lives DELETE", func(f *fixture) error {
 			return f.RenameFolder(f.tb.Context(), box, "a", "b")
 		}},
 		{"Audit", "uses INSERT, decisions INSERT", func(f *fixture) error {
@@ -111,6 +111,7 @@ func TestAFaultAnywhere(t *testing.T) {
 					f.mark("dave", inbox, []message.UID{7}, nil)
 				}
 				f.recordIn("bob", FolderKey{"a", 7}, FolderRecord{Decisions: folderDecisions(policy.Refused, 1)})
+				f.recordIn("alice", FolderKey{"a", 7}, FolderRecord{Decisions: folderDecisions(policy.Deferred, 2)})
 				f.moveToTrash("alice", 12, 51)
 				f.mark("alice", trash, []message.UID{51}, nil)
 				for _, uid := range []message.UID{14, 15} { // undone, and not seen since

@@ -225,6 +225,7 @@ func (m *forgetModel) comeBack() {
 
 // check holds what is known of what is there against the model.
 func (m *forgetModel) check() {
+	m.f.checkHidden()
 	uids := slices.Sorted(maps.Keys(m.there))
 	only := func(all []message.UID) []message.UID {
 		return slices.DeleteFunc(all, func(uid message.UID) bool { return m.there[uid] == nil })

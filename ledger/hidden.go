@@ -34,34 +34,37 @@ func (c HiddenCounts) In(uidValidity uint32) HiddenCount {
 	return HiddenCount{UIDValidity: uidValidity}
 }
 
-// hiddenRows are the messages that are hidden from a member. They are few
-// among all that the mailbox has, and among all that the member ever deleted:
-// so it must be read by this index, and with the messages first. It takes the
-// member, the protocol and the mailbox.
-const hiddenRows = ` FROM messages m INDEXED BY messages_hidden
-	CROSS JOIN deletions d ON d.message_id = m.id AND d.member_id = ? AND d.protocol = ? AND d.hides = 1
-	WHERE m.held_since IS NOT NULL AND m.gone_at IS NULL AND m.uid IS NOT NULL AND m.mailbox_id = ?`
+// What is hidden from a member is read from the member's deletions, by the
+// index of those that hide something, which is in the order of UIDs: others
+// hide messages too, and most of what a member ever deleted is gone. Only
+// deletions over IMAP are in it.
+const (
+	listHidden = `SELECT uid FROM deletions INDEXED BY deletions_hidden
+		WHERE member_id = ? AND uid IS NOT NULL AND folder = ? AND uid_validity = ? ORDER BY uid`
+	sumHidden = `SELECT d.folder, d.uid_validity, count(*), coalesce(sum(m.size), 0), sum(d.unseen)
+		FROM deletions d INDEXED BY deletions_hidden CROSS JOIN messages m ON m.id = d.message_id
+		WHERE d.member_id = ? AND d.uid IS NOT NULL`
+	hiddenInFolder = " AND d.folder = ?" + byFolder
+	byFolder       = " GROUP BY d.folder, d.uid_validity"
+)
 
-func (w visitor) hidden(v Visit) []any { return []any{w.member, v.Protocol, w.mailbox} }
-
-func hiddenUIDs(ctx context.Context, q querier, v Visit, w visitor, key FolderKey) ([]message.UID, error) {
-	return uids(ctx, q, "SELECT m.uid"+hiddenRows+" AND m.folder = ? AND m.uid_validity = ? ORDER BY m.uid",
-		append(w.hidden(v), key.Name, key.UIDValidity)...)
+func hiddenUIDs(ctx context.Context, q querier, w visitor, key FolderKey) ([]message.UID, error) {
+	return uids(ctx, q, listHidden, w.member, key.Name, key.UIDValidity)
 }
 
 // HiddenIn counts what is hidden from a member in one folder.
 func (l *Ledger) HiddenIn(ctx context.Context, v Visit, folder string) (HiddenCounts, error) {
-	all, err := l.countHidden(ctx, v, " AND m.folder = ?", folder)
+	all, err := l.countHidden(ctx, v, sumHidden+hiddenInFolder, folder)
 	return all[folder], err
 }
 
 // HiddenEverywhere counts what is hidden from a member in all folders, by the
 // folder's name. A folder in which nothing is hidden is left out.
 func (l *Ledger) HiddenEverywhere(ctx context.Context, v Visit) (map[string]HiddenCounts, error) {
-	return l.countHidden(ctx, v, "")
+	return l.countHidden(ctx, v, sumHidden+byFolder)
 }
 
-func (l *Ledger) countHidden(ctx context.Context, v Visit, where string, args ...any) (map[string]HiddenCounts, error) {
+func (l *Ledger) countHidden(ctx context.Context, v Visit, query string, args ...any) (map[string]HiddenCounts, error) {
 	all := make(map[string]HiddenCounts)
 	err := l.reading(func(q querier) error {
 		w, err := find(ctx, q, v)
@@ -74,8 +77,7 @@ func (l *Ledger) countHidden(ctx context.Context, v Visit, where string, args ..
 			err := rows.Scan(&folder, &c.UIDValidity, &c.Messages, &c.Octets, &c.Unseen)
 			all[folder] = append(all[folder], c)
 			return err
-		}, "SELECT m.folder, m.uid_validity, count(*), coalesce(sum(m.size), 0), sum(d.unseen)"+hiddenRows+where+
-			" GROUP BY m.folder, m.uid_validity", append(w.hidden(v), args...)...)
+		}, query, append([]any{w.member}, args...)...)
 	})
 	if err != nil {
 		return nil, err
@@ -85,13 +87,15 @@ func (l *Ledger) countHidden(ctx context.Context, v Visit, where string, args ..
 
 // recordHiding takes a message out of the member's view over IMAP and holds
 // it. A deletion that was only allowed, and may still be under way, hides from
-// now on: it must not be taken back with its claim.
+// now on: it must not be taken back with its claim. Where it hides the message
+// follows the message's row from here on, by a trigger.
 func recordHiding(ctx context.Context, tx execer, v Visit, w visitor, d Decision, seen message.Seen, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO deletions (message_id, member_id, protocol, op, verdict, rule, at, hides, unseen)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)
+	_, err := tx.ExecContext(ctx, `INSERT INTO deletions (message_id, member_id, protocol, op, verdict, rule, at, hides, unseen, folder, uid_validity, uid)
+		SELECT id, ?, ?, ?, ?, ?, ?, 1, ?, folder, uid_validity, CASE WHEN gone_at IS NULL THEN uid END FROM messages WHERE id = ?
 		ON CONFLICT (message_id, member_id, protocol) DO UPDATE SET op = excluded.op, verdict = excluded.verdict,
-			rule = excluded.rule, at = excluded.at, hides = 1, unseen = excluded.unseen WHERE hides = 0`,
-		d.Message, w.member, v.Protocol, d.Facts.Op, d.Verdict, d.Rule, millis(at), unseen(seen.Flags))
+			rule = excluded.rule, at = excluded.at, hides = 1, unseen = excluded.unseen,
+			folder = excluded.folder, uid_validity = excluded.uid_validity, uid = excluded.uid WHERE hides = 0`,
+		w.member, v.Protocol, d.Facts.Op, d.Verdict, d.Rule, millis(at), unseen(seen.Flags), d.Message)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -21,6 +23,26 @@ func (f *fixture) wantHidden(when string, name member.Name, want ...message.UID)
 	counts, err := f.HiddenIn(f.tb.Context(), f.visitIMAP(name), "INBOX")
 	if n := counts.In(7).Messages; err != nil || n != len(want) {
 		f.tb.Errorf("%s: %d count as hidden from %q, %v", when, n, name, err)
+	}
+}
+
+// checkHidden makes sure that deletions say where they hide their messages, and
+// that those which hide none say nothing: what is gone must not be looked
+// through for ever. It is what every test of a ledger ends with.
+func (f *fixture) checkHidden() {
+	f.tb.Helper()
+	if f.State() == Unreadable {
+		return
+	}
+	var n int
+	err := f.reading(func(q querier) error {
+		return q.QueryRowContext(context.Background(), `SELECT count(*) FROM deletions d JOIN messages m ON m.id = d.message_id
+			WHERE d.uid IS NOT CASE WHEN d.hides = 1 AND m.gone_at IS NULL THEN m.uid END
+				OR d.uid IS NOT NULL AND (d.folder IS NOT m.folder OR d.uid_validity IS NOT m.uid_validity
+					OR m.held_since IS NULL OR d.protocol <> 'imap')`).Scan(&n)
+	})
+	if err != nil && !errors.Is(err, ErrClosed) || n != 0 {
+		f.tb.Errorf("%d deletions hide something that is not there, or show what is: %v", n, err)
 	}
 }
 
@@ -112,8 +134,44 @@ func TestHiddenEnds(t *testing.T) {
 	f.wantHidden("its release is under way", "alice", 1, 3)
 	f.settle(Settlement{Gone: []message.UID{3}})
 	f.wantHidden("released", "alice", 1)
-	if n := f.number("SELECT count(*) FROM messages INDEXED BY messages_hidden WHERE held_since IS NOT NULL AND gone_at IS NULL AND uid IS NOT NULL"); n != 1 {
+	if n := f.number("SELECT count(*) FROM deletions INDEXED BY deletions_hidden WHERE uid IS NOT NULL"); n != 1 {
 		t.Errorf("%d entries are left to look through", n)
+	}
+}
+
+// What somebody sees long after it should have been gone is there, and hidden
+// from whoever had deleted it: also from who did when it was just gone.
+func TestHiddenComesBack(t *testing.T) {
+	f := newFixture(t)
+	f.expunge("alice", policy.Deferred, 5)
+	f.settle(Settlement{Gone: []message.UID{5}})
+	f.expunge("bob", policy.Deferred, 5)
+	f.wantHidden("gone", "alice")
+	f.wantHidden("gone", "bob")
+	f.clock.pass(claimLasts + time.Minute)
+	f.expunge("carol", policy.Refused, 5)
+	f.wantHidden("there again", "alice", 5)
+	f.wantHidden("there again", "bob", 5)
+	f.wantHidden("there again", "carol")
+}
+
+// With a folder goes what is hidden in it, and nothing else.
+func TestHiddenGoesWithTheFolder(t *testing.T) {
+	f := newFixture(t)
+	a := FolderKey{"a", 7}
+	f.expunge("alice", policy.Deferred, 5)
+	for _, who := range []member.Name{"alice", "bob"} {
+		f.recordIn(who, a, FolderRecord{Decisions: folderDecisions(policy.Deferred, 5, 6)})
+	}
+	if _, err := f.FolderGone(t.Context(), box, "a", false); err != nil {
+		t.Fatal(err)
+	}
+	f.recordIn("bob", a, FolderRecord{Decisions: folderDecisions(policy.Deferred, 6)})
+	f.wantHidden("its folder is there", "alice", 5)
+	for who, want := range map[member.Name][]message.UID{"alice": nil, "bob": {6}} {
+		if got := f.openIn(who, a).Hidden; !slices.Equal(got, want) {
+			t.Errorf("hidden from %q: %v, want %v", who, got, want)
+		}
 	}
 }
 
@@ -199,17 +257,22 @@ func TestHiddenCounts(t *testing.T) {
 	}
 }
 
-// What is hidden is found without a look at all that the mailbox has or the
-// member ever deleted.
+// What is hidden is found without a look at what others hide, at other folders
+// or at all that the member ever deleted.
 func TestHiddenIsReadByItsIndex(t *testing.T) {
 	f := newFixture(t)
-	for name, query := range map[string]string{
-		"OpenFolder": "SELECT m.uid" + hiddenRows + " AND m.folder = ? AND m.uid_validity = ? ORDER BY m.uid",
-		"STATUS":     "SELECT count(*)" + hiddenRows + " AND m.folder = ? AND m.uid_validity > ?",
+	for _, c := range []struct {
+		name, query string
+		args        []any
+		steps       int
+	}{
+		{"OpenFolder", listHidden, []any{1, "INBOX", 7}, 1},
+		{"HiddenIn", sumHidden + hiddenInFolder, []any{1, "INBOX"}, 2},
+		{"HiddenEverywhere", sumHidden + byFolder, []any{1}, 2},
 	} {
 		var plan []string
 		err := f.reading(func(q querier) error {
-			rows, err := q.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, "imap", 1, "INBOX", 7)
+			rows, err := q.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.query, c.args...)
 			if err != nil {
 				return err
 			}
@@ -225,22 +288,29 @@ func TestHiddenIsReadByItsIndex(t *testing.T) {
 			return rows.Err()
 		})
 		text := strings.Join(plan, "; ")
-		if err != nil || len(plan) != 2 || strings.Contains(text, "SCAN") || strings.Contains(text, "TEMP B-TREE") {
-			t.Errorf("%s: %s, %v", name, text, err)
+		if err != nil || len(plan) != c.steps || strings.Contains(text, "SCAN") || strings.Contains(text, "TEMP B-TREE") {
+			t.Errorf("%s: %s, %v", c.name, text, err)
 		}
 	}
 }
 
-// BenchmarkOpenFolderHidden opens a folder of which a member has hidden some
-// and others have hidden some more, where much was hidden before and is gone.
+// hiddenBefore is a ledger in which alice has hidden some messages, and others
+// have hidden 10,000, in one folder. Much was hidden before and is gone.
+func hiddenBefore(b *testing.B, hidden int) *fixture {
+	b.Helper()
+	f := newFixture(b)
+	f.expunge("alice", policy.Deferred, uidRange(1, 20_000)...)
+	f.settle(Settlement{Gone: uidRange(1, 20_000)})
+	f.expunge("alice", policy.Deferred, uidRange(30_000, hidden)...)
+	f.expunge("bob", policy.Deferred, uidRange(35_000, 10_000)...)
+	return f
+}
+
+// BenchmarkOpenFolderHidden opens a folder.
 func BenchmarkOpenFolderHidden(b *testing.B) {
 	for _, hidden := range []int{0, 10, 10_000} {
 		b.Run(fmt.Sprintf("hidden=%d", hidden), func(b *testing.B) {
-			f := newFixture(b)
-			f.expunge("alice", policy.Deferred, uidRange(1, 20_000)...)
-			f.settle(Settlement{Gone: uidRange(1, 20_000)})
-			f.expunge("alice", policy.Deferred, uidRange(30_000, hidden)...)
-			f.expunge("bob", policy.Deferred, uidRange(35_000, hidden)...)
+			f := hiddenBefore(b, hidden)
 			v := f.visitIMAP("alice")
 			for b.Loop() {
 				if opened, err := f.OpenFolder(b.Context(), v, inbox); err != nil || len(opened.Hidden) != hidden {
@@ -251,14 +321,22 @@ func BenchmarkOpenFolderHidden(b *testing.B) {
 	}
 }
 
-// BenchmarkHiddenIn is what a STATUS asks of a folder with 10,000 hidden.
+// BenchmarkHiddenIn is what a STATUS asks: of the folder, and of another one.
 func BenchmarkHiddenIn(b *testing.B) {
-	f := newFixture(b)
-	f.expunge("alice", policy.Deferred, uidRange(1, 10_000)...)
-	v := f.visitIMAP("alice")
-	for b.Loop() {
-		if counts, err := f.HiddenIn(b.Context(), v, "INBOX"); err != nil || counts.In(7).Messages != 10_000 {
-			b.Fatal(counts, err)
+	for _, hidden := range []int{0, 10_000} {
+		f := hiddenBefore(b, hidden)
+		v := f.visitIMAP("alice")
+		for _, of := range []struct {
+			folder string
+			want   int
+		}{{"INBOX", hidden}, {"Trash", 0}} {
+			b.Run(fmt.Sprintf("hidden=%d/%s", hidden, of.folder), func(b *testing.B) {
+				for b.Loop() {
+					if counts, err := f.HiddenIn(b.Context(), v, of.folder); err != nil || counts.In(7).Messages != of.want {
+						b.Fatal(counts, err)
+					}
+				}
+			})
 		}
 	}
 }

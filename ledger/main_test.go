@@ -104,6 +104,7 @@ func openFixture(tb testing.TB, path string) *fixture {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(f.checkHidden)
 	return f
 }
 

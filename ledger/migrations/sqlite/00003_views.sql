@@ -5,9 +5,24 @@
 ALTER TABLE deletions ADD COLUMN hides INTEGER NOT NULL DEFAULT 0;
 -- Whether the message had no \Seen when it was hidden.
 ALTER TABLE deletions ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;
--- What is hidden in a folder is among this. What is gone leaves the index.
-CREATE INDEX messages_hidden ON messages (mailbox_id, folder, uid_validity, uid)
-    WHERE held_since IS NOT NULL AND gone_at IS NULL AND uid IS NOT NULL;
+-- Where the deletion hides the message: a copy of what the message's row says,
+-- so that what is hidden from a member in a folder is found without a look at
+-- what others hide, or the member in other folders. uid is NULL if it hides
+-- nothing, or the message is gone: such a deletion is not in the index.
+ALTER TABLE deletions ADD COLUMN folder TEXT;
+ALTER TABLE deletions ADD COLUMN uid_validity INTEGER;
+ALTER TABLE deletions ADD COLUMN uid INTEGER;
+CREATE INDEX deletions_hidden ON deletions (member_id, folder, uid_validity, uid, unseen) WHERE uid IS NOT NULL;
+-- The copy is kept here, and not by whoever says that a message is gone, was
+-- seen again or has another place: nobody can forget to.
+-- +goose StatementBegin
+CREATE TRIGGER messages_hidden AFTER UPDATE OF folder, uid_validity, uid, gone_at ON messages WHEN old.uid IS NOT NULL
+BEGIN
+    UPDATE deletions SET folder = new.folder, uid_validity = new.uid_validity,
+        uid = CASE WHEN new.gone_at IS NULL THEN new.uid END
+    WHERE message_id = new.id AND hides = 1;
+END;
+-- +goose StatementEnd
 
 -- Copies that deferred moves made. The original (message_id) stays where it is
 -- until it is released.
@@ -57,6 +72,10 @@ INSERT INTO folder_lives (mailbox_id, folder, uid_validity, first_at, last_at)
 DROP TABLE folder_lives;
 DROP TABLE undone_moves;
 DROP TABLE moved_copies;
-DROP INDEX messages_hidden;
+DROP TRIGGER messages_hidden;
+DROP INDEX deletions_hidden;
+ALTER TABLE deletions DROP COLUMN uid;
+ALTER TABLE deletions DROP COLUMN uid_validity;
+ALTER TABLE deletions DROP COLUMN folder;
 ALTER TABLE deletions DROP COLUMN unseen;
 ALTER TABLE deletions DROP COLUMN hides;
