@@ -52,6 +52,9 @@ func TestSelectFails(t *testing.T) {
 	alice := w.login(t, box, "alice")
 	w.on(box, once("UID FETCH", upstream.Action{Answer: notNow}))
 	alice.say("SELECT INBOX", "NO*")
+	if len(w.received("UNSELECT")) == 0 {
+		t.Error("the upstream has it selected still")
+	}
 	alice.closed(w, box)
 	alice.says("SELECT INBOX", "* 5 EXISTS")
 }
