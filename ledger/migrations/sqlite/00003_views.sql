@@ -8,7 +8,8 @@ ALTER TABLE deletions ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;
 -- Where the deletion hides the message: a copy of what the message's row says,
 -- so that what is hidden from a member in a folder is found without a look at
 -- what others hide, or the member in other folders. uid is NULL if it hides
--- nothing, or the message is gone: such a deletion is not in the index.
+-- nothing, or the message is gone: such a deletion is not in the index, which
+-- has unseen so that counting need not read the deletions.
 ALTER TABLE deletions ADD COLUMN folder TEXT;
 ALTER TABLE deletions ADD COLUMN uid_validity INTEGER;
 ALTER TABLE deletions ADD COLUMN uid INTEGER;
