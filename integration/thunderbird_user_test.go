@@ -84,15 +84,6 @@ func (u *tbUser) sees(t *testing.T, folder, want string) {
 	u.record.note(fmt.Sprintf("%s's %s: %s", u.name, folder, strings.Join(seen.Shown, ", ")))
 }
 
-// note takes down what is seen in the Inbox, whatever it is. A deletion that was
-// taken back is in the Inbox again when that is next opened at the server, which
-// Thunderbird does at its start or with a new connection: RFC 9051 has no way to
-// bring back a message under its old UID to a folder that is open.
-func (u *tbUser) note(t *testing.T, when string) {
-	t.Helper()
-	u.record.note(fmt.Sprintf("%s, %s: %s", u.name, when, strings.Join(u.look(t, "Inbox").Shown, ", ")))
-}
-
 // waits waits until the person sees these messages in the folder. Then the
 // server is asked twice more: they stay, and nothing comes back or comes twice.
 func (u *tbUser) waits(t *testing.T, folder, want string) thunderbird.Folder {
