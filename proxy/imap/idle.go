@@ -141,9 +141,9 @@ func (s *session) tellNews(ctx context.Context) {
 }
 
 // isSentAway ends a session whose folder the client has to open anew, since a
-// message has come back to it: an open folder can only grow at its end. Every client
-// connects again by itself; one that has selected another folder meanwhile is left
-// alone. It reports whether the session has been ended so.
+// message has come back to it: an open folder can only grow at its end. Clients
+// connect again when they next need the folder (Thunderbird: with a click on it, or
+// its next check); one that has selected another folder meanwhile is left alone. It reports whether the session has been ended so.
 func (s *session) isSentAway(ctx context.Context) bool {
 	if s.sentAway {
 		return true
