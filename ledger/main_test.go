@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	// Every check of the model writes to the disk some dozen times. More are
 	// for whoever asks: -rapid.checks=1000.
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		_ = checks.Value.Set("8")
+		_ = checks.Value.Set("4")
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -32,9 +32,9 @@ func TestMain(m *testing.M) {
 // fewChecks has a model that takes long checked less often, unless somebody asks for
 // more.
 func fewChecks(t *testing.T) {
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == "8" {
-		_ = checks.Value.Set("3")
-		t.Cleanup(func() { _ = checks.Value.Set("8") })
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == "4" {
+		_ = checks.Value.Set("2")
+		t.Cleanup(func() { _ = checks.Value.Set("4") })
 	}
 }
 
