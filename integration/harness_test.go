@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -267,22 +268,31 @@ func (g *guard) run(args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// freeAddress finds a port that is free, and was not given out before: it is
-// free again until somebody listens on it.
+// freeAddress finds a port that is free, and was not given out before. It is free
+// until somebody listens on it, and so it is none of those that the system gives
+// to clients meanwhile.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", lowestPort+rand.IntN(portOfClients-lowestPort))
+		if _, before := givenOut.LoadOrStore(address, true); before {
+			continue
 		}
-		address := l.Addr().String()
-		l.Close()
-		if _, before := givenOut.LoadOrStore(address, true); !before {
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
 			return address
 		}
 	}
+	t.Fatal("no port is free")
+	return ""
 }
+
+// The ports that freeAddress gives out. The system's own begin at 32768 on Linux,
+// and higher elsewhere.
+const (
+	lowestPort    = 12_000
+	portOfClients = 32_768
+)
 
 var givenOut sync.Map
 
