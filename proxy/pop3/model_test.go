@@ -265,7 +265,7 @@ func (m *model) end() {
 func TestSessionsAgainstModel(t *testing.T) {
 	w := newWorld(t)
 	runs := 0
-	rapid.Check(t, func(t *rapid.T) {
+	history := func(t *rapid.T) {
 		runs++
 		m := newModel(t, w, fmt.Sprintf("pair%d@example.com", runs))
 		members := []string{"alice", "bob", "alice", "bob", ""}
@@ -286,9 +286,13 @@ func TestSessionsAgainstModel(t *testing.T) {
 			"lose": do(m.lose), "deliver": do(m.deliver), "remove upstream": do(m.removeUpstream),
 		})
 		m.end()
-	})
-	if deleted := w.received("DELE"); len(deleted) == 0 && !t.Failed() {
-		t.Error("nothing was ever released: the test shows little")
+	}
+	rapid.Check(t, history)
+	for rounds := 1; len(w.received("DELE")) == 0 && !t.Failed(); rounds++ { // a few histories may happen to release nothing
+		if rounds == 10 {
+			t.Fatal("nothing was ever released: the test shows little")
+		}
+		rapid.Check(t, history)
 	}
 	checkReceived(t, w.received())
 }
