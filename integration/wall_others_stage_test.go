@@ -105,6 +105,23 @@ func (s *otherStage) each(do func(i int) error) error {
 // imapFlags are the flags of a prop as IMAP writes them.
 var imapFlags = strings.NewReplacer("S", `\Seen `, "F", `\Flagged `, "T", `\Deleted `)
 
+// prepare runs a command that has to succeed. Cyrus says for once "System I/O error",
+// and has done nothing, when many make their mailboxes at the same time.
+func prepare(c *imapconn.Conn, command string) error {
+	for tries := 1; ; tries++ {
+		_, tagged, err := c.Do(command)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%.20s: %w", command, err)
+		case strings.HasPrefix(tagged, "OK"):
+			return nil
+		case !strings.HasPrefix(tagged, "NO System I/O error") || tries == 5:
+			return fmt.Errorf("%.20s: %s", command, tagged)
+		}
+		time.Sleep(100 * time.Millisecond) // the server's own time
+	}
+}
+
 // fill puts the props of INBOX into a mailbox, and makes the other folder
 // where it is used.
 func (s *otherStage) fill(i int) error {
@@ -125,8 +142,8 @@ func (s *otherStage) fill(i int) error {
 		commands = append(commands, "APPEND INBOX "+messages)
 	}
 	for _, command := range commands {
-		if _, tagged, err := c.Do(command); err != nil || !strings.HasPrefix(tagged, "OK") {
-			return fmt.Errorf("prepare %s: %.20s: %s %w", s.boxes[i].user(), command, tagged, err)
+		if err := prepare(c, command); err != nil {
+			return fmt.Errorf("prepare %s: %w", s.boxes[i].user(), err)
 		}
 	}
 	if i == 0 {
