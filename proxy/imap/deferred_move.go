@@ -20,7 +20,7 @@ type moving struct {
 	within   bool   // in another folder of the same mailbox: the ledger knows the copies
 	asked    bool   // validity is what the upstream says
 	validity uint32 // UIDVALIDITY, 0 not known
-	isEmpty  bool
+	isEmpty  bool   // nothing is in it: copies that the ledger knows are gone
 }
 
 func (s *session) movingTo(name string) *moving {
@@ -140,8 +140,8 @@ func (m *moving) recorded() uint32 {
 
 // copiesThere are the copies that earlier moves of these messages made in the
 // destination, by their originals: a later mover gets no new one. That one went
-// past the guard is noticed when somebody next opens the folder, or at once if it
-// has been emptied.
+// past the guard is noticed at the daily look at its folder, or at once if that has
+// been emptied.
 func (s *session) copiesThere(ctx context.Context, m *moving, uids []message.UID) (map[message.UID]message.UID, error) {
 	if !m.within {
 		return nil, nil
