@@ -25,6 +25,8 @@ type Message struct {
 	HeldSince    time.Time // the first deletion that waits to be released
 	Pinned       bool
 	UnlessSeen   time.Time // when its rule's `unless` last held
+	Approved     time.Time // when an administrator said that it may go
+	PurgeReason  string    // why an administrator has it removed whatever policy says; "": nobody does
 	Claimed      time.Time // when its removal was last claimed
 	Gone         time.Time
 	GoneHow      string // released, allowed, observed or bypass
@@ -134,7 +136,7 @@ func load(ctx context.Context, q querier, where string, args ...any) ([]*Held, e
 		}
 		return err
 	}, `SELECT b.name, m.id, m.unique_id, m.folder, m.size, m.fingerprint, m.first_seen, m.held_since, m.pinned,
-			m.unless_seen, m.claimed_at, m.gone_at, m.gone_how, m.uid_validity, m.uid, m.internal_date
+			m.unless_seen, m.claimed_at, m.gone_at, m.gone_how, m.uid_validity, m.uid, m.internal_date, m.approved_at, m.purge_reason
 		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id WHERE `+where+` ORDER BY m.held_since, m.id`, args...)
 	if err != nil {
 		return nil, err
@@ -148,15 +150,16 @@ func load(ctx context.Context, q querier, where string, args ...any) ([]*Held, e
 func scanMessage(rows *sql.Rows) (*Held, error) {
 	h := &Held{}
 	m := &h.Message
-	var uniqueID, folder, goneHow sql.NullString
+	var uniqueID, folder, goneHow, purge sql.NullString
 	var fingerprint []byte
-	var size, held, unless, claimed, gone, validity, uid, date sql.NullInt64
+	var size, held, unless, claimed, gone, validity, uid, date, approved sql.NullInt64
 	var seen int64
 	err := rows.Scan(&h.Mailbox, &m.ID, &uniqueID, &folder, &size, &fingerprint, &seen, &held, &m.Pinned,
-		&unless, &claimed, &gone, &goneHow, &validity, &uid, &date)
+		&unless, &claimed, &gone, &goneHow, &validity, &uid, &date, &approved, &purge)
 	m.UniqueID, m.Folder, m.GoneHow, m.Size = message.UniqueID(uniqueID.String), folder.String, goneHow.String, size.Int64
 	m.FirstSeen, m.HeldSince, m.UnlessSeen = fromMillis(seen), fromNull(held), fromNull(unless)
 	m.Claimed, m.Gone, m.InternalDate = fromNull(claimed), fromNull(gone), fromNull(date)
+	m.Approved, m.PurgeReason = fromNull(approved), purge.String
 	m.UIDValidity, m.UID = uint32(validity.Int64), message.UID(uid.Int64) //nolint:gosec // they were written from such values
 	if len(fingerprint) == len(message.Fingerprint{}) {
 		f := message.Fingerprint(fingerprint)
