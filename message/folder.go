@@ -14,3 +14,11 @@ type Seen struct {
 	InternalDate time.Time // zero: not known
 	Flags        []string  // as they are upstream, spelt as in RFC 9051
 }
+
+// Found is what somebody who can remove messages read of one.
+type Found struct {
+	Seen
+
+	Fingerprint *Fingerprint // nil: not asked for, or there is none
+	Deleted     bool         // \Deleted is set upstream
+}
