@@ -18,6 +18,7 @@ type difference struct {
 	back    []knownCopy              // was marked as gone, and is there
 	gone    []knownCopy              // is no longer there
 	undone  []knownCopy              // a removal was sent long ago, and it is still there
+	joined  map[message.ID]bool      // rows that have what IMAP knows, too
 }
 
 // compare matches a listing taken not before the time since with the rows
@@ -27,7 +28,7 @@ type difference struct {
 // session whose listing is older than another session's from undoing what that
 // one saw. The ledger's times are whole milliseconds, so since is one too.
 func compare(known []knownCopy, listing []message.Listed, since time.Time) *difference {
-	d := &difference{listing: listing, ids: make([]message.ID, len(listing)), copies: make(map[message.Listed]int64)}
+	d := &difference{listing: listing, ids: make([]message.ID, len(listing)), copies: make(map[message.Listed]int64), joined: make(map[message.ID]bool)}
 	since = fromMillis(millis(since))
 	listed := make(map[message.Listed]int, len(listing))
 	for _, m := range listing {
@@ -106,6 +107,9 @@ func (k knownCopy) chance(since time.Time) int {
 
 // note looks at a row whose message is listed.
 func (d *difference) note(k knownCopy, since time.Time) {
+	if k.joined {
+		d.joined[k.id] = true
+	}
 	switch {
 	case !k.gone.IsZero() && k.gone.Before(since):
 		d.back = append(d.back, k)
@@ -141,7 +145,7 @@ func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at ti
 			return err
 		}
 	}
-	return nil
+	return joinListed(ctx, tx, mailbox, d)
 }
 
 // insertNew makes rows for the messages that are listed for the first time.

@@ -114,14 +114,19 @@ func (f *folderRecorder) row(ctx context.Context, m message.Seen, print *message
 	if print != nil {
 		fingerprint = print[:]
 	}
+	var apart bool
 	err = f.tx.QueryRowContext(ctx, `INSERT INTO messages (mailbox_id, folder, uid_validity, uid, size, internal_date, fingerprint, first_seen)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (mailbox_id, folder, uid_validity, uid) WHERE uid IS NOT NULL DO UPDATE SET
 			size = coalesce(size, excluded.size), internal_date = coalesce(internal_date, excluded.internal_date),
 			fingerprint = coalesce(fingerprint, excluded.fingerprint)
-		RETURNING id, coalesce(gone_at, claimed_at)`,
+		RETURNING id, coalesce(gone_at, claimed_at), unique_id IS NULL`,
 		f.visitor.mailbox, f.key.Name, f.key.UIDValidity, m.UID, sql.NullInt64{Int64: m.Size, Valid: m.Size > 0},
-		nullMillis(m.InternalDate), fingerprint, millis(at)).Scan(&id, &removed)
+		nullMillis(m.InternalDate), fingerprint, millis(at)).Scan(&id, &removed, &apart)
+	if err != nil || !apart || f.key.Name != inboxName {
+		return id, removed, err
+	}
+	id, err = joinUID(ctx, f.tx, f.visitor.mailbox, id, message.Place{UIDValidity: f.key.UIDValidity, UID: m.UID})
 	return id, removed, err
 }
 

@@ -65,6 +65,7 @@ func (h *Held) Facts() policy.MessageFacts {
 		Size:      h.Message.Size,
 		Held:      !h.Message.HeldSince.IsZero(),
 		Pinned:    h.Message.Pinned,
+		Joined:    h.Message.UniqueID != "" && h.Message.UID != 0,
 	}
 	for _, d := range h.Deletions {
 		f.Deleted = append(f.Deleted, policy.Progress{Member: d.Member, Protocol: d.Protocol})
@@ -185,8 +186,7 @@ func loadDeletions(ctx context.Context, q querier, byID map[message.ID]*Held, wh
 }
 
 // loadFetches takes equal copies together: a member who fetched one of them
-// has them all. Leaving alone is of one copy. What was seen over POP3 and what
-// was seen over IMAP are not taken together: nobody has joined them.
+// has them all. Leaving alone is of one copy.
 func loadFetches(ctx context.Context, q querier, byID map[message.ID]*Held, where string, args []any) error {
 	return each(ctx, q, func(rows *sql.Rows) error {
 		var id message.ID
@@ -201,8 +201,7 @@ func loadFetches(ctx context.Context, q querier, byID map[message.ID]*Held, wher
 		return err
 	}, `SELECT m.id, n.name, f.protocol, f.at, CASE WHEN f.message_id = m.id THEN f.left_alone_at END
 		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-		JOIN messages e ON e.id = m.id OR (e.mailbox_id = m.mailbox_id AND e.fingerprint = m.fingerprint AND e.size = m.size
-			AND (e.unique_id IS NULL) = (m.unique_id IS NULL))
+		JOIN messages e ON e.id = m.id OR (e.mailbox_id = m.mailbox_id AND e.fingerprint = m.fingerprint AND e.size = m.size)
 		JOIN fetches f ON f.message_id = e.id JOIN members n ON n.id = f.member_id WHERE `+where+` ORDER BY f.at`, args...)
 }
 

@@ -134,6 +134,7 @@ type knownCopy struct {
 	gone    time.Time
 	claimed time.Time
 	how     string // what the claim was for
+	joined  bool   // IMAP knows it, too
 }
 
 // knownCopies returns the mailbox's rows that a listing can show. Copies come
@@ -145,11 +146,11 @@ func (l *Ledger) knownCopies(ctx context.Context, v Visit) (known []knownCopy, e
 			var seen int64
 			var gone, claimed sql.NullInt64
 			var how sql.NullString
-			err := rows.Scan(&k.id, &k.key.UniqueID, &k.key.Size, &k.number, &seen, &gone, &claimed, &how)
+			err := rows.Scan(&k.id, &k.key.UniqueID, &k.key.Size, &k.number, &seen, &gone, &claimed, &how, &k.joined)
 			k.seen, k.gone, k.claimed, k.how = fromMillis(seen), fromNull(gone), fromNull(claimed), how.String
 			known = append(known, k)
 			return err
-		}, `SELECT m.id, m.unique_id, m.size, m.copy, m.first_seen, m.gone_at, m.claimed_at, m.claimed_how
+		}, `SELECT m.id, m.unique_id, m.size, m.copy, m.first_seen, m.gone_at, m.claimed_at, m.claimed_how, m.uid IS NOT NULL
 			FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
 			WHERE b.name = ? AND m.unique_id IS NOT NULL AND `+canBeListed+`
 			ORDER BY m.unique_id, m.size, m.copy`, append([]any{v.Mailbox}, listedSince(v.At)...)...)

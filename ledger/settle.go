@@ -109,7 +109,11 @@ func unclaimThere(ctx context.Context, tx *sql.Tx, args []any) error {
 		" AND message_id IN (SELECT id FROM messages WHERE "+claimed+")", args...); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE messages SET claimed_at = NULL, claimed_how = NULL WHERE "+claimed, args...)
+	// What was deleted by POP3 is out of its member's view all the same, and
+	// waits as held.
+	_, err := tx.ExecContext(ctx, `UPDATE messages SET claimed_at = NULL, claimed_how = NULL,
+		held_since = coalesce(held_since, (SELECT min(at) FROM deletions WHERE message_id = messages.id AND protocol = 'pop3'))
+		WHERE `+claimed, args...)
 	return err
 }
 

@@ -25,7 +25,8 @@ const (
 )
 
 // EveryoneIsDone reports whether every member is done with the message, by
-// every protocol that they use, and why, in a sentence for people.
+// every protocol that they use and that shows its folder, and why, in a
+// sentence for people.
 //
 // A POP3 client keeps a copy of its own: its member is done once they have
 // deleted the message, or have fetched it and left it alone in a later session.
@@ -44,7 +45,7 @@ func EveryoneIsDone(f *Facts) (bool, string) {
 	return everyone(f, "is done with it", func(p *person) []string {
 		var lacks []string
 		for _, protocol := range p.current() {
-			if !done[Progress{p.name, protocol}] {
+			if shows(protocol, f.Folder) && !done[Progress{p.name, protocol}] {
 				lacks = append(lacks, string(protocol))
 			}
 		}
@@ -182,10 +183,10 @@ func obstacles(f *Facts, people []person) []string {
 			break
 		}
 	}
-	// Until the POP3 and the IMAP entries of one message are joined, what one
+	// Until the POP3 and the IMAP entry of a message are joined, what one
 	// protocol knows of it says nothing of the other.
-	if usedBy(f, member.POP3) && usedBy(f, member.IMAP) {
-		why = append(why, "the mailbox is used by POP3 and by IMAP, whose messages are not joined yet")
+	if shows(member.POP3, f.Folder) && !f.Message.Joined && usedBy(f, people, member.POP3) && usedBy(f, people, member.IMAP) {
+		why = append(why, "the mailbox is used by POP3 and by IMAP, and what the two call this message is not joined yet")
 	}
 	return why
 }
@@ -211,13 +212,22 @@ func learning(f *Facts, people []person) []string {
 	return why
 }
 
+// shows reports whether a protocol shows a folder: POP3 has no other than the
+// INBOX, so that nobody has or misses by POP3 what lies elsewhere.
+func shows(protocol member.Protocol, folder string) bool {
+	return protocol != member.POP3 || folder == "INBOX" || folder == ""
+}
+
 // usedBy reports whether a protocol is in use, the deletion in question
 // included.
-func usedBy(f *Facts, protocol member.Protocol) bool {
+func usedBy(f *Facts, people []person, protocol member.Protocol) bool {
 	if strings.HasPrefix(string(f.Op), string(protocol)+".") {
 		return true
 	}
-	return slices.ContainsFunc(f.Mailbox.Everyone.Used, func(use Use) bool { return use.Protocol == protocol })
+	return slices.ContainsFunc(people, func(p person) bool { return slices.Contains(p.current(), protocol) }) ||
+		slices.ContainsFunc(f.Mailbox.Everyone.Used, func(use Use) bool {
+			return use.Member.Anonymous() && use.Protocol == protocol && (use.LastSeen.IsZero() || since(f.Now, use.LastSeen) <= recently)
+		})
 }
 
 // shortened lists names, and counts those that would make the sentence too

@@ -37,7 +37,7 @@ var (
 
 const (
 	allDone   = "everyone is done with it: alice, bob and carol"
-	mixed     = "the mailbox is used by POP3 and by IMAP, whose messages are not joined yet"
+	mixed     = "the mailbox is used by POP3 and by IMAP, and what the two call this message is not joined yet"
 	anonymous = "somebody who cannot be told apart used the mailbox within 30 days"
 )
 
@@ -195,10 +195,30 @@ func TestEveryoneIsDoneNeedsAKnownCrowd(t *testing.T) {
 			}}, false, anonymous},
 		{"anonymous, learned members", done(pop3Facts()), []func(*Facts){learned, use("", member.POP3, 1)}, false, anonymous},
 		{"another uses IMAP", done(pop3Facts()), []func(*Facts){use("bob", member.IMAP, 1)}, false, mixed},
-		{"another used IMAP long ago", done(pop3Facts()), []func(*Facts){use("bob", member.IMAP, 400)}, false, mixed},
-		{"somebody unknown used IMAP", done(pop3Facts()), []func(*Facts){use("", member.IMAP, 31)}, false, mixed},
+		{"another used IMAP long ago", done(pop3Facts()), []func(*Facts){use("bob", member.IMAP, 400)}, true, allDone},
+		{"somebody unknown used IMAP long ago", done(pop3Facts()), []func(*Facts){use("", member.IMAP, 31)}, true, allDone},
 		{"the deletion itself is by POP3", done(imapFacts()), []func(*Facts){func(f *Facts) { f.Op = POP3Dele }}, false, mixed},
 		{"the deletion itself is by IMAP", done(pop3Facts()), []func(*Facts){func(f *Facts) { f.Op = IMAPMove }}, false, mixed},
+	}, EveryoneIsDone)
+}
+
+// Where both protocols are in use, what was done by each counts once the two
+// names of the message are known to be one message's.
+func TestEveryoneIsDoneByBothProtocols(t *testing.T) {
+	bobToo := use("bob", member.IMAP, 1)
+	joined := func(f *Facts) { f.Message.Joined = true }
+	elsewhere := func(f *Facts) { f.Folder = "Archive" }
+	bobDeleted := func(f *Facts) {
+		f.Message.Deleted = append(f.Message.Deleted, Progress{"bob", member.IMAP})
+	}
+	onlyIMAP := func(f *Facts) { f.Message.Deleted = []Progress{{"bob", member.IMAP}} }
+	runEveryone(t, []everyoneCase{
+		{"not joined", done(pop3Facts()), []func(*Facts){bobToo, bobDeleted}, false, mixed},
+		{"joined, one lacks a protocol", done(pop3Facts()), []func(*Facts){bobToo, joined}, false, "waits for bob (imap)"},
+		{"joined, all done", done(pop3Facts()), []func(*Facts){bobToo, joined, bobDeleted}, true, allDone},
+		{"POP3 does not show another folder", done(imapFacts()), []func(*Facts){elsewhere, use("bob", member.POP3, 1)}, true, allDone},
+		{"who uses POP3 only has nothing in another folder", pop3Facts(), []func(*Facts){bobToo, elsewhere, onlyIMAP}, true, allDone},
+		{"IMAP asks in another folder, too", pop3Facts(), []func(*Facts){bobToo, elsewhere, deleted(alice)}, false, "waits for bob (imap)"},
 	}, EveryoneIsDone)
 }
 

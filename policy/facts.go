@@ -67,6 +67,7 @@ type MessageFacts struct {
 	LeftAlone  []Progress `json:"left_alone,omitempty"`
 	Held       bool       `json:"held"`
 	Pinned     bool       `json:"pinned"`
+	Joined     bool       `json:"joined,omitempty"` // it is known by its POP3 unique-id and by its UID: what was done by both protocols is here
 }
 
 // Progress says that a member did something with the message by a protocol.

@@ -16,6 +16,7 @@ type HeldFacts struct {
 	FirstDeleted time.Time // when the first member deleted the message
 	UnlessSeen   time.Time // when `unless` last held; zero: never
 	FlagsFresh   bool      // message.flags were read in this very session, or the upstream has no imap
+	Approved     bool      // an administrator said that it may go
 }
 
 // Releasability says whether a held message may be released now.
@@ -23,6 +24,12 @@ type Releasability struct {
 	Due         bool
 	UnlessHolds bool   // `unless` holds right now: the caller remembers the time
 	Why         string // for people: why it is due, or what it waits for
+	// NeedsFlags says that only the message's flags, which are not fresh, stand
+	// between it and its release: it is worth reading them.
+	NeedsFlags bool
+	// Again is when the answer changes by the passing of time alone, as far as
+	// that can be told; zero: it cannot.
+	Again time.Time
 }
 
 // Releasable says whether a held message may be released, by the rule that
@@ -31,15 +38,29 @@ type Releasability struct {
 func (p *Policy) Releasable(name string, h HeldFacts) (Releasability, error) {
 	r := p.byName[name]
 	switch {
-	case r == nil:
-		return waits("the rule %q no longer exists: only an administrator can release it", name), nil
-	case r.Then != Defer || r.Release == nil:
-		return waits("the rule %q names no release condition: only an administrator can release it", name), nil
 	case h.Facts == nil || h.Facts.Now.IsZero():
 		return waits("the facts are missing"), errNoFacts
+	case r == nil && !h.Approved:
+		return waits("the rule %q no longer exists: only an administrator can release it", name), nil
+	case r == nil || r.Then != Defer || r.Release == nil:
+		return h.withoutCondition(name), nil
 	}
 	q := question{rule: r, held: h, activation: &activation{facts: h.Facts, staleFlags: !h.FlagsFresh}}
 	return q.answer()
+}
+
+// approved is what people read of an administrator's word.
+const approved = "an administrator has approved it"
+
+// withoutCondition is for a message whose rule says nothing of its release.
+func (h *HeldFacts) withoutCondition(name string) Releasability {
+	switch {
+	case h.Facts.Message.Pinned:
+		return waits("it is pinned")
+	case h.Approved:
+		return Releasability{Due: true, Why: approved}
+	}
+	return waits("the rule %q names no release condition: only an administrator can release it", name)
 }
 
 // question is one held message and its rule.
@@ -53,21 +74,39 @@ func (q *question) answer() (Releasability, error) {
 	// First, and for pinned messages too: the caller keeps the time when it
 	// last held.
 	unless, err := q.holds("unless", q.rule.unless)
-	if err != nil {
+	stale := err != nil && isStale(err)
+	if err != nil && !stale {
 		return q.failed(err)
 	}
 	if kept := q.kept(unless); kept != "" {
-		return Releasability{UnlessHolds: unless, Why: kept}, nil
+		return Releasability{UnlessHolds: unless, Why: kept, Again: q.keptUntil(unless)}, nil
+	}
+	is, err := q.due()
+	switch {
+	case err != nil && (!isStale(err) || q.held.Facts.Message.Pinned):
+		return q.failed(err)
+	case err != nil, is.Due && stale:
+		return Releasability{Why: waitsForFlags, NeedsFlags: true, Again: is.Again}, nil
+	}
+	return is, nil
+}
+
+const waitsForFlags = "waits until the message's flags can be read afresh, over IMAP or by the service account"
+
+// due says whether the condition holds, where nothing keeps the message.
+func (q *question) due() (Releasability, error) {
+	if q.held.Approved {
+		return Releasability{Due: true, Why: approved}, nil
 	}
 	// What after says is said before when is asked: it holds whatever the flags
 	// are, so that it need not wait for somebody who can read them.
 	passed, afterWhy, err := q.after()
 	if err != nil {
-		return q.failed(err)
+		return Releasability{}, err
 	}
 	holds, err := q.holds("when", q.rule.release)
 	if err != nil && (!isStale(err) || !passed) {
-		return q.failed(err)
+		return Releasability{Again: q.passes()}, err
 	}
 	switch {
 	case holds:
@@ -75,11 +114,29 @@ func (q *question) answer() (Releasability, error) {
 	case passed:
 		return Releasability{Due: true, Why: afterWhy}, nil
 	case q.rule.release == nil:
-		return waits("waits %s", afterWhy), nil
+		return Releasability{Why: "waits " + afterWhy, Again: q.passes()}, nil
 	case afterWhy == "":
 		return waits("%s", q.conditionWhy(false)), nil
 	}
-	return waits("%s; at the latest %s", q.conditionWhy(false), afterWhy), nil
+	return Releasability{Why: q.conditionWhy(false) + "; at the latest " + afterWhy, Again: q.passes()}, nil
+}
+
+// passes is when the time since the first deletion is over; zero if the rule
+// has no such condition.
+func (q *question) passes() time.Time {
+	if q.rule.Release.After <= 0 || q.held.FirstDeleted.IsZero() {
+		return time.Time{}
+	}
+	return q.held.FirstDeleted.Add(q.rule.Release.After)
+}
+
+// keptUntil is when the day after the rule's unless is over; zero while it
+// holds, and where it is something else that keeps the message.
+func (q *question) keptUntil(unless bool) time.Time {
+	if unless || q.held.Facts.Message.Pinned {
+		return time.Time{}
+	}
+	return q.held.UnlessSeen.Add(unlessLasts)
 }
 
 // kept says what keeps the message whatever its condition says, or nothing.
@@ -140,7 +197,7 @@ func (q *question) holds(field string, e *expression) (bool, error) {
 // the message waits for a session that can read them.
 func (q *question) failed(err error) (Releasability, error) {
 	if isStale(err) {
-		return waits("waits until the message's flags can be read afresh, over IMAP or by the service account"), nil
+		return waits(waitsForFlags), nil
 	}
 	return waits("cannot be decided: %v", err), err
 }

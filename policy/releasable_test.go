@@ -52,45 +52,113 @@ func TestReleasable(t *testing.T) {
 		held HeldFacts
 		want Releasability
 	}{
-		{"built-in: all done", BuiltinShared, all(), Releasability{true, false, allDone}},
-		{"built-in: not all done", BuiltinShared, one(), Releasability{false, false, "waits for bob (pop3) and carol (pop3)"}},
-		{"built-in: time does not matter", BuiltinShared, heldWith(one(), firstDeleted(5000)), Releasability{false, false, "waits for bob (pop3) and carol (pop3)"}},
-		{"built-in: starred", BuiltinShared, heldWith(all(), flagged), Releasability{false, true, starred}},
-		{"built-in: flags not fresh", BuiltinShared, heldWith(all(), stale), Releasability{false, false, staleWhy}},
-		{"all done", exampleShared, all(), Releasability{true, false, allDone}},
-		{"not all done", exampleShared, one(), Releasability{false, false, "waits for bob (pop3) and carol (pop3)" + latest}},
-		{"time has passed", exampleShared, heldWith(one(), firstDeleted(90)), Releasability{true, false, "the first deletion is at least 90 days ago"}},
-		{"both", exampleShared, heldWith(all(), firstDeleted(90)), Releasability{true, false, allDone}},
-		{"starred", exampleShared, heldWith(all(), flagged, firstDeleted(90)), Releasability{false, true, starred}},
+		{"built-in: all done", BuiltinShared, all(), Releasability{Due: true, Why: allDone}},
+		{"built-in: not all done", BuiltinShared, one(), Releasability{Why: "waits for bob (pop3) and carol (pop3)"}},
+		{"built-in: time does not matter", BuiltinShared, heldWith(one(), firstDeleted(5000)), Releasability{Why: "waits for bob (pop3) and carol (pop3)"}},
+		{"built-in: starred", BuiltinShared, heldWith(all(), flagged), Releasability{UnlessHolds: true, Why: starred}},
+		{"built-in: flags not fresh", BuiltinShared, heldWith(all(), stale), Releasability{NeedsFlags: true, Why: staleWhy}},
+		{"all done", exampleShared, all(), Releasability{Due: true, Why: allDone}},
+		{"not all done", exampleShared, one(), Releasability{Why: "waits for bob (pop3) and carol (pop3)" + latest}},
+		{"time has passed", exampleShared, heldWith(one(), firstDeleted(90)), Releasability{Due: true, Why: "the first deletion is at least 90 days ago"}},
+		{"both", exampleShared, heldWith(all(), firstDeleted(90)), Releasability{Due: true, Why: allDone}},
+		{"starred", exampleShared, heldWith(all(), flagged, firstDeleted(90)), Releasability{UnlessHolds: true, Why: starred}},
 		{"starred a moment ago", exampleShared, heldWith(all(), unlessSeen(24*time.Hour-time.Second)),
-			Releasability{false, false, "it is kept until 2026-03-31 12:00 UTC, a day after its rule's unless last held"}},
-		{"starred a day ago", exampleShared, heldWith(all(), unlessSeen(24*time.Hour)), Releasability{true, false, allDone}},
+			Releasability{Why: "it is kept until 2026-03-31 12:00 UTC, a day after its rule's unless last held"}},
+		{"starred a day ago", exampleShared, heldWith(all(), unlessSeen(24*time.Hour)), Releasability{Due: true, Why: allDone}},
 		{"starred in the future", exampleShared, heldWith(all(), unlessSeen(-time.Hour)),
-			Releasability{false, false, "it is kept until 2026-04-01 13:00 UTC, a day after its rule's unless last held"}},
-		{"pinned", exampleShared, heldWith(all(), pinned, firstDeleted(90)), Releasability{false, false, "it is pinned"}},
-		{"pinned and starred", exampleShared, heldWith(all(), pinned, flagged), Releasability{false, true, "it is pinned"}},
-		{"flags not fresh", exampleShared, heldWith(all(), stale, firstDeleted(90)), Releasability{false, false, staleWhy}},
-		{"time alone", "time alone", heldWith(one(), firstDeleted(30)), Releasability{true, false, "the first deletion is at least 30 days ago"}},
+			Releasability{Why: "it is kept until 2026-04-01 13:00 UTC, a day after its rule's unless last held"}},
+		{"pinned", exampleShared, heldWith(all(), pinned, firstDeleted(90)), Releasability{Why: "it is pinned"}},
+		{"pinned and starred", exampleShared, heldWith(all(), pinned, flagged), Releasability{UnlessHolds: true, Why: "it is pinned"}},
+		{"flags not fresh", exampleShared, heldWith(all(), stale, firstDeleted(90)), Releasability{NeedsFlags: true, Why: staleWhy}},
+		{"time alone", "time alone", heldWith(one(), firstDeleted(30)), Releasability{Due: true, Why: "the first deletion is at least 30 days ago"}},
 		{"time alone, a second too early", "time alone", heldWith(one(), func(h *HeldFacts) { h.FirstDeleted = daysAgo(30).Add(time.Second) }),
-			Releasability{false, false, "waits until 2026-03-31 12:00 UTC, 30 days after the first deletion"}},
+			Releasability{Why: "waits until 2026-03-31 12:00 UTC, 30 days after the first deletion"}},
 		{"time alone, deleted in the future", "time alone", heldWith(one(), firstDeleted(-1)),
-			Releasability{false, false, "waits until 2026-05-01 12:00 UTC, 30 days after the first deletion"}},
-		{"on flags", "on flags", heldWith(one(), flagged), Releasability{true, false, `this holds: "\\Flagged" in message.flags`}},
-		{"on flags, not flagged", "on flags", heldWith(one(), firstDeleted(0)), Releasability{false, false, `waits until this holds: "\\Flagged" in message.flags; at the latest until 2026-04-01 12:00 UTC, 1 day after the first deletion`}},
-		{"on flags, not fresh", "on flags", heldWith(one(), flagged, stale, firstDeleted(0)), Releasability{false, false, staleWhy}},
-		{"on flags, not fresh, time has passed", "on flags", heldWith(one(), stale, firstDeleted(1)), Releasability{true, false, "the first deletion is at least 1 day ago"}},
-		{"flags that do not matter", "size or flags", heldWith(one(), stale), Releasability{true, false, `this holds: message.size > 1 || "\\Seen" in message.flags`}},
-		{"fetched", "fetched", one(), Releasability{false, false, "waits for carol (not fetched)"}},
+			Releasability{Why: "waits until 2026-05-01 12:00 UTC, 30 days after the first deletion"}},
+		{"on flags", "on flags", heldWith(one(), flagged), Releasability{Due: true, Why: `this holds: "\\Flagged" in message.flags`}},
+		{"on flags, not flagged", "on flags", heldWith(one(), firstDeleted(0)), Releasability{Why: `waits until this holds: "\\Flagged" in message.flags; at the latest until 2026-04-01 12:00 UTC, 1 day after the first deletion`}},
+		{"on flags, not fresh", "on flags", heldWith(one(), flagged, stale, firstDeleted(0)), Releasability{NeedsFlags: true, Why: staleWhy}},
+		{"on flags, not fresh, time has passed", "on flags", heldWith(one(), stale, firstDeleted(1)), Releasability{Due: true, Why: "the first deletion is at least 1 day ago"}},
+		{"flags that do not matter", "size or flags", heldWith(one(), stale), Releasability{Due: true, Why: `this holds: message.size > 1 || "\\Seen" in message.flags`}},
+		{"fetched", "fetched", one(), Releasability{Why: "waits for carol (not fetched)"}},
 		{"fetched by all", "fetched", heldWith(one(), func(h *HeldFacts) { h.Facts.Message.Fetched = []Progress{alice, bob, carol} }),
-			Releasability{true, false, "everyone has fetched it: alice, bob and carol"}},
-		{"no condition", "no condition", all(), Releasability{false, false, `the rule "no condition" names no release condition: only an administrator can release it`}},
-		{"a rule that allows", "junk-may-go", all(), Releasability{false, false, `the rule "junk-may-go" names no release condition: only an administrator can release it`}},
-		{"no such rule", "renamed", all(), Releasability{false, false, `the rule "renamed" no longer exists: only an administrator can release it`}},
+			Releasability{Due: true, Why: "everyone has fetched it: alice, bob and carol"}},
+		{"no condition", "no condition", all(), Releasability{Why: `the rule "no condition" names no release condition: only an administrator can release it`}},
+		{"a rule that allows", "junk-may-go", all(), Releasability{Why: `the rule "junk-may-go" names no release condition: only an administrator can release it`}},
+		{"no such rule", "renamed", all(), Releasability{Why: `the rule "renamed" no longer exists: only an administrator can release it`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := releasePolicy(t).Releasable(test.rule, test.held)
+			got.Again = time.Time{} // see TestReleasableAgain
 			if err != nil || got != test.want {
+				t.Errorf("got  %+v, %v\nwant %+v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// When the passing of time alone changes the answer it does so at the moment
+// that was foretold.
+func TestReleasableAgain(t *testing.T) {
+	some := func() HeldFacts { return heldWith(held(pop3Facts()), firstDeleted(10)) }
+	all := func() HeldFacts { return heldWith(held(done(pop3Facts())), firstDeleted(10)) }
+	for _, test := range []struct {
+		name string
+		rule string
+		held HeldFacts
+		want time.Time
+	}{
+		{"never", BuiltinShared, some(), time.Time{}},
+		{"it is due", exampleShared, all(), time.Time{}},
+		{"after", "time alone", some(), daysAgo(10).Add(30 * day)},
+		{"when or after", exampleShared, some(), daysAgo(10).Add(90 * day)},
+		{"flags, or after", "on flags", heldWith(some(), firstDeleted(0), stale), daysAgo(0).Add(day)},
+		{"unless lately", exampleShared, heldWith(all(), unlessSeen(time.Hour)), today.Add(-time.Hour).Add(24 * time.Hour)},
+		{"unless holds", exampleShared, heldWith(all(), flagged), time.Time{}},
+		{"pinned", exampleShared, heldWith(all(), pinned, unlessSeen(time.Hour)), time.Time{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := releasePolicy(t).Releasable(test.rule, test.held)
+			if err != nil || !got.Again.Equal(test.want) {
+				t.Fatalf("got %+v, %v; want %v", got, err, test.want)
+			}
+			if test.want.IsZero() || !test.held.FlagsFresh {
+				return
+			}
+			facts := *test.held.Facts
+			test.held.Facts = &facts
+			for ago, due := range map[time.Duration]bool{time.Second: false, 0: true} {
+				facts.Now = test.want.Add(-ago)
+				if got, err := releasePolicy(t).Releasable(test.rule, test.held); err != nil || got.Due != due {
+					t.Errorf("%s before: %+v, %v", ago, got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestReleasableApproved(t *testing.T) {
+	approvedByHand := func(h *HeldFacts) { h.Approved = true }
+	for _, test := range []struct {
+		name string
+		rule string
+		held HeldFacts
+		want Releasability
+	}{
+		{"nobody else is done", exampleShared, held(pop3Facts()), Releasability{Due: true, Why: approved}},
+		{"a rule without a condition", "no condition", held(pop3Facts()), Releasability{Due: true, Why: approved}},
+		{"a rule that is gone", "renamed", held(pop3Facts()), Releasability{Due: true, Why: approved}},
+		{"pinned", exampleShared, heldWith(held(pop3Facts()), pinned), Releasability{Why: "it is pinned"}},
+		{"pinned, and the rule is gone", "renamed", heldWith(held(pop3Facts()), pinned), Releasability{Why: "it is pinned"}},
+		{"starred", exampleShared, heldWith(held(pop3Facts()), flagged),
+			Releasability{UnlessHolds: true, Why: `it is kept as long as this holds: "\\Flagged" in message.flags`}},
+		{"flags not fresh", exampleShared, heldWith(held(pop3Facts()), stale), Releasability{NeedsFlags: true, Why: staleWhy}},
+		{"flags that nobody asks for", "time alone", heldWith(held(pop3Facts()), stale), Releasability{Due: true, Why: approved}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := releasePolicy(t).Releasable(test.rule, heldWith(test.held, approvedByHand))
+			if got.Again = (time.Time{}); err != nil || got != test.want {
 				t.Errorf("got  %+v, %v\nwant %+v", got, err, test.want)
 			}
 		})
