@@ -53,16 +53,25 @@ func (p *person) returnCopy(original spot) (copied spot, undone bool) {
 }
 
 // lookedFor is that a member has opened a folder: the guard looks whether what
-// came back to the member is there, which it then is for everybody.
-func (m *model) lookedFor(who string, f *folder) {
+// came back to the member is there. Mostly it is, and then for everybody. It may
+// have gone while the folder had another name, past the guard: then whoever had
+// got it back has the copy again. These are returned.
+func (m *model) lookedFor(who string, f *folder) map[string]spot {
+	back := make(map[string]spot)
 	for original := range maps.Clone(m.person(who).undone) {
 		if original.place != f.place() {
 			continue
 		}
-		for _, p := range m.people {
-			delete(p.undone, original)
+		there := slices.ContainsFunc(f.messages, func(msg *message) bool { return msg.uid == original.uid })
+		for name, p := range m.people {
+			if there {
+				delete(p.undone, original)
+			} else if copied, undone := p.returnCopy(original); undone {
+				back[name] = copied
+			}
 		}
 	}
+	return back
 }
 
 // tied reports whether a message is the copy that a deferred move made, or may

@@ -244,12 +244,13 @@ func (s *session) open(name string, readOnly bool) {
 	s.wake()
 	s.leave()
 	f := s.h.model.folders[name]
+	var back map[string]spot
 	opened := func(_ []string, tagged string) {
 		s.picture.selecting()
 		if f == nil || !strings.HasPrefix(tagged, "OK") {
 			return
 		}
-		s.h.model.lookedFor(s.who, f)
+		back = s.h.model.lookedFor(s.who, f)
 		s.folder, s.readOnly, s.hidden = f, readOnly, make(map[uint32]bool)
 		for at := range s.h.model.person(s.who).hidden {
 			if at.place == f.place() {
@@ -260,6 +261,9 @@ func (s *session) open(name string, readOnly bool) {
 	_, tagged := s.do(act{verb + name, opened})
 	if (f != nil) != strings.HasPrefix(tagged, "OK") {
 		s.h.fail("%s: %s%s: %s", s.name, verb, name, tagged)
+	}
+	for who, copied := range back {
+		s.h.back(who, copied)
 	}
 	if f != nil {
 		s.compare()
