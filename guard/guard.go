@@ -110,7 +110,11 @@ func (g *Guard) MailboxFacts(name member.Mailbox, e policy.Everyone) policy.Mail
 func (g *Guard) mailboxFacts(name member.Mailbox, s Settings, shared bool, e policy.Everyone) policy.MailboxFacts {
 	e.Configured = s.Members
 	e.LearnFor, e.AbsentAfter = g.LearnFor, s.AbsentAfter
-	return policy.MailboxFacts{Name: name, Shared: shared, QuotaUsed: -1, Everyone: e}
+	f := policy.MailboxFacts{Name: name, Shared: shared, QuotaUsed: -1, Everyone: e}
+	if e.QuotaUsed != nil {
+		f.QuotaUsed = *e.QuotaUsed
+	}
+	return f
 }
 
 // String is the stance as the log names it.

@@ -74,31 +74,26 @@ func (l *Ledger) Claim(ctx context.Context, mailbox member.Mailbox, ids []messag
 // Ruling is what policy says of a held message at one moment.
 type Ruling struct {
 	Due         bool
-	UnlessHolds bool   // its rule's `unless` holds now
-	Why         string // for people
+	UnlessHolds bool          // its rule's `unless` holds now
+	Why         string        // for people
+	NeedsFlags  bool          // only flags that nobody has read stand between it and its release
+	Again       time.Time     // when time alone changes it; zero: that cannot be told
+	Rule        string        // of the deletion that it rests on
+	Facts       *policy.Facts // that it rests on, for the record; nil: none
 }
 
 func claimDue(ctx context.Context, tx *sql.Tx, h *Held, r Ruling, at time.Time) (bool, error) {
-	if r.UnlessHolds {
-		_, err := tx.ExecContext(ctx, "UPDATE messages SET unless_seen = ? WHERE id = ?", millis(at), h.Message.ID)
-		return false, err
-	}
-	if !r.Due || h.Message.HeldSince.IsZero() || !h.Message.Claimed.IsZero() || h.Message.Pinned {
+	if h.Message.HeldSince.IsZero() || !h.Message.Claimed.IsZero() || r.NeedsFlags && !r.UnlessHolds {
 		return false, nil
 	}
-	return claim(ctx, tx, h.Message.ID, goneReleased, at)
-}
-
-// NoteUnless remembers that a rule's `unless` held for these messages now.
-func (l *Ledger) NoteUnless(ctx context.Context, ids []message.ID, at time.Time) error {
-	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, "UPDATE messages SET unless_seen = ? WHERE id = ?", millis(at), id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	if !r.Due || r.UnlessHolds || h.Message.Pinned {
+		return false, lookLater(ctx, tx, h.Message.ID, r, at)
+	}
+	ok, err := claim(ctx, tx, h.Message.ID, goneReleased, at)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, recordEvent(ctx, tx, event{at: at, kind: kindReleased, message: h.Message.ID, rule: r.Rule, why: r.Why, facts: r.Facts})
 }
 
 // Withdraw takes claims back whose removal was certainly not carried out:

@@ -136,15 +136,3 @@ func TestWithdraw(t *testing.T) {
 		t.Errorf("what is gone changes: %v", err)
 	}
 }
-
-func TestNoteUnless(t *testing.T) {
-	f := newFixture(t)
-	s := heldOnes(f, "a", "b")
-	at := f.clock.pass(time.Hour)
-	if err := f.NoteUnless(t.Context(), s.IDs[:1], at); err != nil {
-		t.Fatal(err)
-	}
-	if a, b := f.found(s.IDs[0]), f.found(s.IDs[1]); !a.Message.UnlessSeen.Equal(at) || !b.Message.UnlessSeen.IsZero() {
-		t.Errorf("%v, %v", a.Message.UnlessSeen, b.Message.UnlessSeen)
-	}
-}

@@ -30,7 +30,11 @@ func loadEveryone(ctx context.Context, q querier, mailbox member.Mailbox, now ti
 	if err := loadUses(ctx, q, mailbox, now, &e); err != nil {
 		return e, err
 	}
-	err := each(ctx, q, func(rows *sql.Rows) error {
+	var err error
+	if e.QuotaUsed, err = quotaUsed(ctx, q, mailbox, now); err != nil {
+		return e, err
+	}
+	err = each(ctx, q, func(rows *sql.Rows) error {
 		var name member.Name
 		var removed sql.NullInt64
 		err := rows.Scan(&name, &removed)

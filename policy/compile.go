@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,14 @@ func Compile(rules []Rule) (*Policy, []*RuleError) {
 		return nil, c.found
 	}
 	return p, nil
+}
+
+// Asks reports whether any rule names a variable, in whichever of its
+// conditions.
+func (p *Policy) Asks(variable string) bool {
+	return slices.ContainsFunc(p.rules, func(r *rule) bool {
+		return slices.ContainsFunc([]*expression{r.when, r.release, r.unless}, func(e *expression) bool { return e != nil && e.asks[variable] })
+	})
 }
 
 // checker collects the mistakes of all rules.

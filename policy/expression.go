@@ -15,6 +15,7 @@ import (
 type expression struct {
 	text    string
 	program cel.Program
+	asks    map[string]bool // the variables that it names
 }
 
 // mistake is one mistake in an expression, with its place in the text.
@@ -47,7 +48,18 @@ func compile(text string) (*expression, []mistake) {
 	if err != nil {
 		return nil, []mistake{{1, 1, err.Error()}}
 	}
-	return &expression{text: text, program: program}, nil
+	return &expression{text: text, program: program, asks: named(checked.NativeRep())}, nil
+}
+
+// named are the variables of an expression.
+func named(checked *ast.AST) map[string]bool {
+	names := make(map[string]bool)
+	for _, reference := range checked.ReferenceMap() {
+		if variableOf[reference.Name] != nil {
+			names[reference.Name] = true
+		}
+	}
+	return names
 }
 
 // programOptions bound what an evaluation may take. The bound is a number of

@@ -85,6 +85,7 @@ type Everyone struct {
 	WatchedSince time.Time     `json:"watched_since"`
 	LearnFor     time.Duration `json:"learn_for"`              // how long members are learned from use
 	AbsentAfter  time.Duration `json:"absent_after,omitempty"` // 0: nobody becomes done by staying away
+	QuotaUsed    *int          `json:"-"`                      // for MailboxFacts: whole percent, as the ledger knows it; nil: nobody has looked lately
 }
 
 // Use is one member's use of the mailbox by one protocol.

@@ -102,6 +102,7 @@ func TestAllowedIsRetried(t *testing.T) {
 		s.wantClaimed("policy says "+string(then), box, ids)
 	}
 	s.use(policy.Rule{Name: "another", When: "member.name == 'alice'", Then: policy.Allow})
+	s.pass(time.Hour) // what is not due is looked at every hour
 	s.wantDue("another rule allows it", ids...)
 	s.use(allow)
 	s.wantClaimed("the rule is back", box, ids, ids...)
