@@ -20,11 +20,11 @@ import (
 	"mailguard/guard"
 	"mailguard/ledger"
 	"mailguard/member"
+	mail "mailguard/message"
 	"mailguard/policy"
 	"mailguard/proxy"
 	"mailguard/proxy/imap"
 	"mailguard/proxy/pop3"
-	"mailguard/release"
 )
 
 const password = "secret"
@@ -189,11 +189,25 @@ func (s *stage) start(directPOP3 string) {
 	}))
 	s.pop3 = s.serve(log, pop3.NewHandler(pop3.Options{
 		Guard: g, Members: members, Now: s.now, Log: log,
-		Releaser:  release.New(release.Options{Ledger: kept, Policy: compiled, Mailbox: g.MailboxFacts, Now: s.now}),
+		Releaser:  nothingDue{},
 		Upstreams: []*pop3.Upstream{{Name: "main", Domains: []string{"*"}, Dialer: dialTo(directPOP3), Timeout: patience}},
 		Limits:    pop3.Limits{Login: patience, Handshake: patience, Idle: 10 * time.Minute},
 	}))
 }
+
+// nothingDue releases nothing in passing: what members see is the same without,
+// and what leaves the server is another model's matter.
+type nothingDue struct{}
+
+func (nothingDue) Due(context.Context, member.Mailbox, bool) ([]mail.Identity, error) {
+	return nil, nil
+}
+
+func (nothingDue) Claim(context.Context, member.Mailbox, []mail.ID, bool) ([]mail.ID, error) {
+	return nil, nil
+}
+
+func (nothingDue) Withdraw(context.Context, []mail.ID) error { return nil }
 
 // patience is how long an answer may take: beyond it a session hangs.
 const patience = 20 * time.Second
