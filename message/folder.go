@@ -1,6 +1,9 @@
 package message
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // UID is a message's unique identifier in one folder, as IMAP shows it: never
 // 0, and never given to another message while the folder keeps its UIDVALIDITY
@@ -22,3 +25,12 @@ type Found struct {
 	Fingerprint *Fingerprint // nil: not asked for, or there is none
 	Deleted     bool         // \Deleted is set upstream
 }
+
+// Opened is what a server says of a folder when it is opened.
+type Opened struct {
+	UIDValidity uint32
+	UIDNext     uint32 // 0: it does not say
+}
+
+// ErrNoFolder is the error of a folder that does not exist.
+var ErrNoFolder = errors.New("no such folder")
