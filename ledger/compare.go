@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -125,6 +126,9 @@ func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at ti
 	if err := d.insertNew(ctx, tx, mailbox, at); err != nil {
 		return err
 	}
+	if err := d.recordBypasses(ctx, tx, at); err != nil {
+		return err
+	}
 	for _, k := range d.gone {
 		how := k.how
 		if k.claimed.IsZero() {
@@ -146,6 +150,24 @@ func (d *difference) write(ctx context.Context, tx *sql.Tx, mailbox int64, at ti
 		}
 	}
 	return joinListed(ctx, tx, mailbox, d)
+}
+
+// recordBypasses puts on record what is gone and was not claimed.
+func (d *difference) recordBypasses(ctx context.Context, tx *sql.Tx, at time.Time) error {
+	var ids []message.ID
+	for _, k := range d.gone {
+		if k.claimed.IsZero() {
+			ids = append(ids, k.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return recordBypass(ctx, tx, at, "it is not listed any more", "id IN (SELECT value FROM json_each(?))", string(list))
 }
 
 // insertNew makes rows for the messages that are listed for the first time.

@@ -80,7 +80,7 @@ func TestAFaultAnywhere(t *testing.T) {
 		{"Mark in a new folder", "marks INSERT, marks DELETE, folder_lives INSERT", func(f *fixture) error {
 			return f.Mark(f.tb.Context(), f.visitIMAP("dave"), FolderKey{"INBOX", 8}, []message.UID{10}, nil)
 		}},
-		{"SettleFolder", "messages UPDATE, marks DELETE, deletions UPDATE, deletions DELETE, moved_copies DELETE, undone_moves DELETE", func(f *fixture) error {
+		{"SettleFolder", "messages UPDATE, marks DELETE, deletions UPDATE, deletions DELETE, moved_copies DELETE, undone_moves DELETE, decisions INSERT", func(f *fixture) error {
 			at := f.clock.pass(claimLasts + time.Minute)
 			back, err := f.SettleFolder(f.tb.Context(), box, inbox, Settlement{At: at, Since: at, Gone: []message.UID{7, 12, 14}, There: []message.UID{9, 15}})
 			if (err == nil) != (len(back) == 1) {
@@ -90,6 +90,21 @@ func TestAFaultAnywhere(t *testing.T) {
 		}},
 		{"FolderGone", "messages UPDATE, deletions UPDATE, marks DELETE, moved_copies DELETE, folder_lives DELETE", func(f *fixture) error {
 			_, err := f.FolderGone(f.tb.Context(), box, "a", false)
+			return err
+		}},
+		{"Restore", "messages UPDATE, deletions DELETE, undone_moves DELETE, decisions INSERT", func(f *fixture) error {
+			var ids []message.ID
+			for _, uid := range []message.UID{54, 55} {
+				ids = append(ids, message.ID(f.number("SELECT id FROM messages WHERE folder = 'Trash' AND uid = ?", uid)))
+			}
+			done, err := f.Restore(f.tb.Context(), Restore{IDs: ids})
+			if (err == nil) != (len(done.Returned) == 2) {
+				f.tb.Errorf("returned %v, %v", done, err)
+			}
+			return err
+		}},
+		{"Purge", "messages UPDATE, decisions INSERT", func(f *fixture) error {
+			_, err := f.Purge(f.tb.Context(), []message.ID{1, 2}, "asked")
 			return err
 		}},
 		{"RenameFolder", "messages UPDATE, deletions UPDATE, marks UPDATE, marks DELETE, moved_copies UPDATE, moved_copies DELETE, folder_lives UPDATE, folder_lives DELETE", func(f *fixture) error {

@@ -67,6 +67,11 @@ func (c clearing) run(ctx context.Context, tx *sql.Tx) ([]Returned, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.how == goneBypass {
+		if err := recordBypass(ctx, tx, c.at, "its folder's name was given to another", messages, in...); err != nil {
+			return nil, err
+		}
+	}
 	_, err = tx.ExecContext(ctx, "UPDATE messages SET uid = NULL, gone_at = coalesce(gone_at, ?), gone_how = coalesce(gone_how, claimed_how, ?) WHERE "+
 		messages, append([]any{millis(c.at), c.how}, in...)...)
 	return back, err

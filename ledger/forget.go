@@ -76,7 +76,7 @@ func (l *Ledger) endLife(ctx context.Context, f life) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.settleAll(ctx, f.mailbox, f.key, f.last, known); err != nil {
+	if _, err := l.settleAll(ctx, f.mailbox, f.key, Settlement{At: f.last, ended: l.now()}, known); err != nil {
 		return err
 	}
 	return l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {

@@ -126,7 +126,8 @@ func loadHeld(ctx context.Context, q querier, mailbox member.Mailbox, ids []mess
 	return load(ctx, q, "b.name = ? AND m.id IN (SELECT value FROM json_each(?))", mailbox, string(list))
 }
 
-// load loads the messages that a condition names, oldest deletion first.
+// load loads the messages that a condition names: by mailbox, oldest deletion
+// first.
 func load(ctx context.Context, q querier, where string, args ...any) ([]*Held, error) {
 	var all []*Held
 	byID := make(map[message.ID]*Held)
@@ -138,7 +139,7 @@ func load(ctx context.Context, q querier, where string, args ...any) ([]*Held, e
 		return err
 	}, `SELECT b.name, m.id, m.unique_id, m.folder, m.size, m.fingerprint, m.first_seen, m.held_since, m.pinned,
 			m.unless_seen, m.claimed_at, m.gone_at, m.gone_how, m.uid_validity, m.uid, m.internal_date, m.approved_at, m.purge_reason
-		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id WHERE `+where+` ORDER BY m.held_since, m.id`, args...)
+		FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id WHERE `+where+` ORDER BY m.mailbox_id, m.held_since, m.id`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,50 +3,130 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"strings"
+	"encoding/json"
+	"errors"
 	"time"
 
 	"mailguard/member"
+	"mailguard/message"
 )
 
 // Filter chooses held messages. Empty fields choose all.
 type Filter struct {
 	Mailbox member.Mailbox
+	Folder  string
 	Member  *member.Name // who deleted it; a pointer to "" chooses the anonymous member's
 	Rule    string
 	Before  time.Time // first deleted before
+
+	After Cursor // behind the page that returned it
+	Limit int    // how many at most; 0: all
 }
 
-// Held lists what is held, oldest first.
+// Held lists what is held, as HeldPage does.
 func (l *Ledger) Held(ctx context.Context, f Filter) ([]*Held, error) {
-	where, args := f.where()
-	var found []*Held
-	err := l.reading(func(q querier) error {
-		var err error
-		found, err = load(ctx, q, where, args...)
-		return err
-	})
+	found, _, err := l.HeldPage(ctx, f)
 	return found, err
 }
 
-func (f Filter) where() (string, []any) {
-	conditions, args := []string{"m.held_since IS NOT NULL AND m.gone_at IS NULL"}, []any{}
-	add := func(condition string, arg any) {
-		conditions, args = append(conditions, condition), append(args, arg)
+// HeldPage returns a page of what is held and the cursor for the next one: ""
+// behind the last. Mailboxes come one after the other, in each of them what was
+// deleted first.
+func (l *Ledger) HeldPage(ctx context.Context, f Filter) (found []*Held, next Cursor, err error) {
+	query, args, err := f.query()
+	if err != nil {
+		return nil, "", err
 	}
-	if f.Mailbox != "" {
-		add("b.name = ?", f.Mailbox)
+	err = l.reading(func(q querier) error {
+		var ids []message.ID
+		if ids, next, err = heldIDs(ctx, q, query, args); err != nil {
+			return err
+		}
+		if f.Limit == 0 || len(ids) < f.Limit {
+			next = ""
+		}
+		list, err := json.Marshal(ids)
+		if err != nil {
+			return err
+		}
+		found, err = load(ctx, q, isHeld+" AND m.id IN (SELECT value FROM json_each(?))", string(list))
+		return err
+	})
+	if err != nil {
+		return nil, "", err
 	}
+	return found, next, nil
+}
+
+const isHeld = "m.held_since IS NOT NULL AND m.gone_at IS NULL"
+
+// heldIDs are the messages that a query for a page names.
+func heldIDs(ctx context.Context, q querier, query string, args []any) (ids []message.ID, last Cursor, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		var mailbox, since, id int64
+		err := rows.Scan(&mailbox, &since, &id)
+		ids, last = append(ids, message.ID(id)), newCursor(mailbox, since, id)
+		return err
+	}, query, args...)
+	return ids, last, err
+}
+
+// query reads in the order of the index of what is held.
+func (f Filter) query() (string, []any, error) {
+	c := conditions{}
+	c.add(isHeld)
+	c.addIf(f.Mailbox != "", "m.mailbox_id = (SELECT id FROM mailboxes WHERE name = ?)", f.Mailbox)
+	c.addIf(f.Folder != "", "m.folder = ?", f.Folder)
+	c.addIf(f.Rule != "", "EXISTS (SELECT 1 FROM deletions x WHERE x.message_id = m.id AND x.rule = ?)", f.Rule)
+	c.addIf(!f.Before.IsZero(), "m.held_since < ?", millis(f.Before))
 	if f.Member != nil {
-		add("m.id IN (SELECT x.message_id FROM deletions x JOIN members y ON y.id = x.member_id WHERE y.name = ?)", *f.Member)
+		c.add("EXISTS (SELECT 1 FROM deletions x JOIN members y ON y.id = x.member_id WHERE x.message_id = m.id AND y.name = ?)", *f.Member)
 	}
-	if f.Rule != "" {
-		add("m.id IN (SELECT x.message_id FROM deletions x WHERE x.rule = ?)", f.Rule)
+	if f.After != "" {
+		after, err := f.After.numbers(3)
+		if err != nil {
+			return "", nil, err
+		}
+		c.add("(m.mailbox_id, m.held_since, m.id) > (?, ?, ?)", after[0], after[1], after[2])
 	}
-	if !f.Before.IsZero() {
-		add("m.held_since < ?", millis(f.Before))
-	}
-	return strings.Join(conditions, " AND "), args
+	return "SELECT m.mailbox_id, m.held_since, m.id FROM messages m WHERE " + c.where() +
+		" ORDER BY m.mailbox_id, m.held_since, m.id" + limited(f.Limit), c.args, nil
+}
+
+// Details are what the ledger knows of a message besides what was done about it.
+type Details struct {
+	Sender  string // as far as it is kept
+	Subject string // the same
+	Copies  []Copy // that deferred moves made of it and that are not known to be gone, oldest first
+}
+
+// Copy is a copy of a message.
+type Copy struct {
+	Folder FolderKey
+	UID    message.UID
+	At     time.Time
+}
+
+// Details returns the details of a message, none if there is no such.
+func (l *Ledger) Details(ctx context.Context, id message.ID) (d Details, err error) {
+	err = l.reading(func(q querier) error {
+		err := q.QueryRowContext(ctx, "SELECT coalesce(sender, ''), coalesce(subject, '') FROM messages WHERE id = ?", id).Scan(&d.Sender, &d.Subject)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return each(ctx, q, func(rows *sql.Rows) error {
+			var c Copy
+			var at int64
+			err := rows.Scan(&c.Folder.Name, &c.Folder.UIDValidity, &c.UID, &at)
+			c.At = fromMillis(at)
+			d.Copies = append(d.Copies, c)
+			return err
+		}, "SELECT folder, uid_validity, uid, at FROM moved_copies WHERE message_id = ? ORDER BY at, folder, uid", id)
+	})
+	return d, err
 }
 
 // MailboxUse is what the ledger knows of a mailbox and of who uses it.
@@ -54,6 +134,7 @@ type MailboxUse struct {
 	Name         member.Mailbox
 	WatchedSince time.Time
 	Held         int
+	Bypassed     int // messages that disappeared without a release, in the last 30 days
 	Uses         []MemberUse
 }
 
@@ -92,7 +173,20 @@ func (l *Ledger) Mailboxes(ctx context.Context) ([]*MailboxUse, error) {
 			FROM mailboxes b JOIN members n ON n.mailbox_id = b.id JOIN uses u ON u.member_id = n.id
 			ORDER BY b.name, n.name, u.protocol`)
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, l.countBypasses(ctx, all)
+}
+
+func (l *Ledger) countBypasses(ctx context.Context, all []*MailboxUse) error {
+	return l.reading(func(q querier) error {
+		counts, err := bypassed(ctx, q, l.now().Add(-bypassesShown))
+		for _, box := range all {
+			box.Bypassed = counts[box.Name]
+		}
+		return err
+	})
 }
 
 // NamedMembers returns every mailbox's members who are told apart: two of

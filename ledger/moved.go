@@ -216,7 +216,6 @@ func withdraw(ctx context.Context, tx execer, id message.ID, who int64, protocol
 		id, who, protocol); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE messages SET
-		held_since = (SELECT min(at) FROM deletions WHERE message_id = messages.id AND hides = 1) WHERE id = ?`, id)
+	_, err := tx.ExecContext(ctx, "UPDATE messages SET held_since = "+stillHeld+" WHERE id = ?", id)
 	return err
 }

@@ -21,6 +21,19 @@ type Settlement struct {
 	// Since is a time before the look. What came back by an undo before it, and
 	// is there, was seen.
 	Since time.Time
+
+	// ended is when it was noticed that the folder is another one by now, and has
+	// been since At. Nobody looked.
+	ended time.Time
+}
+
+// bypass is what the record says of what is gone without a claim, and when that
+// was noticed.
+func (s Settlement) bypass() (at time.Time, why string) {
+	if !s.ended.IsZero() {
+		return s.ended, "its folder has another UIDVALIDITY"
+	}
+	return s.At, "it is not in its folder any more"
 }
 
 // SettleFolder puts on record whether removals were carried out.
@@ -62,6 +75,10 @@ func settleGone(ctx context.Context, tx *sql.Tx, in []any, s Settlement) ([]Retu
 		return nil, nil
 	}
 	where := append(in[:3:3], uidList(s.Gone))
+	noticed, why := s.bypass()
+	if err := recordBypass(ctx, tx, noticed, why, inFolder, where...); err != nil {
+		return nil, err
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = ?, gone_how = coalesce(claimed_how, '`+goneBypass+`')
 		WHERE gone_at IS NULL AND `+inFolder, append([]any{millis(s.At)}, where...)...); err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func (l *Ledger) Sweep(ctx context.Context, mailbox member.Mailbox, key FolderKe
 	}); err != nil {
 		return Swept{}, err
 	}
-	swept, err := l.settleAll(ctx, mailbox, key, look.At, look.missing(known))
+	swept, err := l.settleAll(ctx, mailbox, key, Settlement{At: look.At}, look.missing(known))
 	if err != nil {
 		return swept, err
 	}
@@ -97,10 +97,11 @@ func (l *Ledger) Sweep(ctx context.Context, mailbox member.Mailbox, key FolderKe
 const chunk = 500
 
 // settleAll settles messages as gone, piece by piece.
-func (l *Ledger) settleAll(ctx context.Context, mailbox member.Mailbox, key FolderKey, at time.Time, gone []message.UID) (Swept, error) {
+func (l *Ledger) settleAll(ctx context.Context, mailbox member.Mailbox, key FolderKey, s Settlement, gone []message.UID) (Swept, error) {
 	var done Swept
 	for piece := range slices.Chunk(gone, chunk) {
-		back, err := l.SettleFolder(ctx, mailbox, key, Settlement{At: at, Gone: piece})
+		s.Gone = piece
+		back, err := l.SettleFolder(ctx, mailbox, key, s)
 		if err != nil {
 			return done, err
 		}
