@@ -168,7 +168,6 @@ networks: [{cidr: 192.0.2.17/32, member: reception}]
 mailboxes: [{match: "support@example.com", shared: true, secret_file: tls/privkey.pem}]
 policy: {preset: team-inbox, breaker: {messages: 500, within: 10m}}
 admin: {address: "127.0.0.1:9990", token_file: token}
-audit: {keep: 365d}
 `
 
 // What is documented as not available yet is what `check` calls so.

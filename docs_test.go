@@ -291,7 +291,7 @@ func commandsOf(t *testing.T, parents ...string) []string {
 // A command that a page names is one that there is.
 func TestNamedCommandsExist(t *testing.T) {
 	known := commandsOf(t)
-	named := regexp.MustCompile("(?m)(?:`|^    |^\\$ )mailguard ([a-z]+(?: (?:list|show))?)")
+	named := regexp.MustCompile("(?m)(?:`|^    |^\\$ )mailguard ([a-z]+(?: (?:list|show|approve|restore|purge))?)")
 	for name, page := range pages(t) {
 		for _, m := range named.FindAllStringSubmatch(page, -1) {
 			if m[1] != "held" && !slices.Contains(known, m[1]) {
@@ -379,7 +379,7 @@ func describe(e ast.Expr) (inner, kind string) {
 	case *ast.MapType:
 		return "", "map"
 	case *ast.Ident:
-		plain := map[string]string{"string": "text", "bool": "true, false", "int": "number", "duration": "duration", "size": "size"}
+		plain := map[string]string{"string": "text", "bool": "true, false", "int": "number", "duration": "duration", "size": "size", "headerList": "names"}
 		if kind, ok := plain[x.Name]; ok {
 			return x.Name, kind
 		}

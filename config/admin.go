@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // longestSocket is the longest path that a Unix socket can have on Linux, in
 // octets, its closing NUL not counted (unix(7)).
 const longestSocket = 107
@@ -28,10 +30,16 @@ func (c *checker) admin() {
 	}
 }
 
-// audit checks what this version does not have yet.
+// leastAudit is the shortest time for which the record is kept: what was decided
+// yesterday can be asked for.
+const leastAudit = 24 * time.Hour
+
+// audit checks what is kept of the record, and how long.
 func (c *checker) audit() {
-	if c.file.Audit != nil {
-		c.laterKey(path{"audit"})
+	keys := c.file.Audit
+	c.cfg.Audit = Audit{Keep: orDuration(keys.Keep, 365*24*time.Hour), Sender: keys.Headers.from, Subject: keys.Headers.subject}
+	if c.cfg.Audit.Keep < leastAudit {
+		c.wrong(path{"audit", "keep"}, "`keep` is at least %s", spell(leastAudit))
 	}
 }
 

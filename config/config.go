@@ -26,6 +26,7 @@ type Config struct {
 	Policy         *policy.Policy
 	Mode           guard.Mode // of every mailbox that names none of its own
 	Admin          Admin
+	Audit          Audit
 	Limits         Limits
 	Log            Log
 
@@ -106,6 +107,13 @@ type Admin struct {
 	Socket    string // absolute: the Unix socket of the command line
 	Address   string // host:port of page, API and metrics; "" for none
 	TokenFile string // absolute: what the API asks for; "" for none
+}
+
+// Audit says what is kept of the record of decisions.
+type Audit struct {
+	Keep    time.Duration // how long an entry is kept
+	Sender  bool          // keep whom a message is from
+	Subject bool          // keep what it is about
 }
 
 // Limits bound what one client can cost.

@@ -102,6 +102,5 @@ func TestExampleWithEverythingActive(t *testing.T) {
 		"policy.breaker @ breaker: {mess",
 		"admin.address @ address: \"127.",
 		"admin.token_file @ token_file: se",
-		"audit @ audit: {keep: ",
 	})
 }

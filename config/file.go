@@ -40,8 +40,8 @@ type file struct {
 	Policy policyKeys `yaml:"policy"`
 	// Admin is how the administrator reaches the running server.
 	Admin adminKeys `yaml:"admin"`
-	// Audit is the record of every verdict.
-	Audit *auditKeys `yaml:"audit"`
+	// Audit is the record of every verdict, of what was released, and of what administrators did.
+	Audit auditKeys `yaml:"audit"`
 	// Limits bound what clients can cost.
 	Limits limitKeys `yaml:"limits"`
 	// Log says how the server logs.
@@ -217,10 +217,10 @@ type adminKeys struct {
 }
 
 type auditKeys struct {
-	// Keep is how long records are kept.
+	// Keep is how long its entries are kept. Default: 365d.
 	Keep duration `yaml:"keep"`
-	// Headers is what of a message is kept to recognise it by.
-	Headers string `yaml:"headers" words:"none,from,subject"`
+	// Headers is what of a message is kept to recognise it by: none, or from, subject, or both as "from,subject". Default: none.
+	Headers headerList `yaml:"headers"`
 }
 
 type limitKeys struct {

@@ -54,6 +54,35 @@ type formError struct {
 
 func (e *formError) Error() string { return "not " + e.form + ": " + e.why }
 
+// headerList names headers of a message: none, or several with commas between.
+type headerList struct{ from, subject bool }
+
+// UnmarshalText reads the names of headers.
+func (h *headerList) UnmarshalText(text []byte) error {
+	*h = headerList{}
+	if string(text) == "none" {
+		return nil
+	}
+	for name := range strings.SplitSeq(string(text), ",") {
+		var had *bool
+		switch strings.TrimSpace(name) {
+		case "from":
+			had = &h.from
+		case "subject":
+			had = &h.subject
+		default:
+			return &formError{headerListForm, "nothing else is kept"}
+		}
+		if *had {
+			return &formError{headerListForm, "one is written twice"}
+		}
+		*had = true
+	}
+	return nil
+}
+
+const headerListForm = "none, from, subject or from,subject"
+
 // parseUnits adds up whole numbers with units that get smaller, and says what
 // is wrong where it cannot.
 func parseUnits(text string, units []unit) (sum int64, wrong string) {

@@ -228,6 +228,8 @@ func (s *shape) word(n *yaml.Node, f field) bool {
 // wanted says what a single value of a type is.
 func wanted(t reflect.Type) string {
 	switch {
+	case t == reflect.TypeFor[headerList]():
+		return headerListForm
 	case isText(t):
 		return "a single value such as 30d"
 	case t.Kind() == reflect.Int:

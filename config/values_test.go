@@ -84,6 +84,7 @@ func TestEverything(t *testing.T) {
 		LearnFor: 36 * time.Hour,
 		Mode:     guard.Observe,
 		Admin:    Admin{Socket: in("var/run/guard.sock")},
+		Audit:    Audit{Keep: 90 * 24 * time.Hour, Sender: true, Subject: true},
 		Limits: Limits{
 			POP3LockWait: 10 * time.Second, LoginTime: 2 * time.Minute, Handshake: 5 * time.Second,
 			Idle: 30 * time.Minute, IMAPIdle: 40 * time.Minute, Command: 2 * time.Minute, Answer: 6 * time.Minute, Upstream: 90 * time.Second, Drain: time.Minute, Connections: 100,

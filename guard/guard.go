@@ -21,6 +21,7 @@ type Options struct {
 	Mode      Mode
 	Mailboxes *Directory
 	LearnFor  time.Duration // how long a mailbox is watched before its members count as known
+	AuditKeep time.Duration // how long the record of decisions is kept; 0: for ever
 	ReadOn    bool          // let new sessions in to read while the ledger cannot be written
 	Now       func() time.Time
 	Log       zerolog.Logger

@@ -30,17 +30,24 @@ func (g *Guard) Housekeep(ctx context.Context) {
 	}
 }
 
-// tidy forgets, and returns after what time to do so again.
+// tidy forgets, and returns after what time to do so again. The record comes
+// first: messages that only it spoke of go with it.
 func (g *Guard) tidy(ctx context.Context) time.Duration {
-	n, err := g.Ledger.Forget(ctx, g.Now().Add(-keptFor))
+	entries := 0
+	var err error
+	if g.AuditKeep > 0 {
+		entries, err = g.Ledger.ForgetDecisions(ctx, g.Now().Add(-g.AuditKeep))
+	}
+	n, forgetErr := g.Ledger.Forget(ctx, g.Now().Add(-keptFor))
+	err = errors.Join(err, forgetErr)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return housekeepEvery
 	case err != nil:
-		g.Log.Warn().Err(err).Int("forgotten", n).Msg("the ledger keeps what it could forget")
+		g.Log.Warn().Err(err).Int("forgotten", n).Int("entries", entries).Msg("the ledger keeps what it could forget")
 		return housekeepAgain
-	case n > 0:
-		g.Log.Info().Int("forgotten", n).Msg("the ledger has forgotten what is long gone")
+	case n+entries > 0:
+		g.Log.Info().Int("forgotten", n).Int("entries", entries).Msg("the ledger has forgotten what is long gone")
 	}
 	return housekeepEvery
 }

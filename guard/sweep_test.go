@@ -138,9 +138,11 @@ func TestFolderGone(t *testing.T) {
 	}
 }
 
-// Housekeep forgets what is long gone, at once, and ends with its context.
+// Housekeep forgets what is long gone, and what is on record of it, at once, and
+// ends with its context.
 func TestHousekeep(t *testing.T) {
 	s := newScene(t, always(policy.Defer, ""))
+	s.AuditKeep = keptFor
 	f := s.inbox("alice")
 	for uid := range message.UID(3) {
 		f.Fetched(uid+1, 100, s.clock.Now(), nil)
@@ -156,6 +158,34 @@ func TestHousekeep(t *testing.T) {
 	eventually(t, "what is gone is forgotten", func() bool { return s.sql(s.path, "SELECT count(*) FROM messages") == 1 })
 	cancel()
 	<-ended
+}
+
+// The record is kept as long as the configuration says, and with it the bare
+// rows of what it speaks of.
+func TestTidyKeepsTheRecord(t *testing.T) {
+	for keep, want := range map[time.Duration]int64{0: 1, 2*keptFor + time.Hour: 1, 2 * keptFor: 0} {
+		s := newScene(t, always(policy.Defer, ""))
+		s.AuditKeep = keep
+		s.hide(s.inbox("alice"), 1)
+		s.clock.pass(time.Second)
+		s.sweptEmpty("alice")
+		s.exec("DELETE FROM decisions WHERE kind = 'verdict'")
+		s.clock.pass(2*keptFor + time.Second)
+		s.tidy(t.Context())
+		if n := s.sql(s.path, "SELECT count(*) FROM decisions"); n != want {
+			t.Errorf("kept for %v: %d entries, want %d", keep, n, want)
+		}
+		if n := s.sql(s.path, "SELECT count(*) FROM messages"); n != want {
+			t.Errorf("kept for %v: %d messages, want %d", keep, n, want)
+		}
+	}
+}
+
+// sweptEmpty finds the inbox empty.
+func (s *scene) sweptEmpty(who member.Name) {
+	s.t.Helper()
+	f := s.inbox(who)
+	s.settle(f, f.Hidden(), nil)
 }
 
 // What fails is tried again sooner.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"mailguard/ledger"
+	"mailguard/member"
 	"mailguard/message"
 	"mailguard/policy"
 )
@@ -32,11 +33,18 @@ func (f *Folder) Hides() []message.UID {
 	return f.guard.folders.hides(f)
 }
 
-// Stale reports whether something came back to the folder by an Undo that this
-// session does not show: only another SELECT can. It may be called from any
+// Stale reports whether something came back to the folder, by an Undo or by an
+// administrator, that this session does not show: only another SELECT can. It may be called from any
 // goroutine.
 func (f *Folder) Stale() bool {
 	return f != nil && f.guard.folders.isStale(f)
+}
+
+// Returned says that an administrator has given messages back to a member by
+// Ledger.Restore. Whoever of the member's sessions has the folder open is stale:
+// what came back is there at the next SELECT. It may be called from any goroutine.
+func (g *Guard) Returned(mailbox member.Mailbox, key ledger.FolderKey, who member.Name, back []message.UID) {
+	g.folders.unhide(openFolder{mailbox, key}, who, back)
 }
 
 // Deferred are the messages that are hidden once these rulings are committed,

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"mailguard/ledger"
 	"mailguard/member"
 	"mailguard/message"
 	"mailguard/policy"
@@ -168,6 +169,34 @@ func TestHiddenCountsOfAFolder(t *testing.T) {
 	if c, err := s.HiddenEverywhere(t.Context(), v); !errors.Is(err, ErrTemporary) || c != nil {
 		t.Errorf("without a ledger: %v, %v", c, err)
 	}
+}
+
+// What an administrator gives back is there at the next SELECT, and sessions
+// that have the folder open are told so: the member's own, and nobody else's.
+func TestReturned(t *testing.T) {
+	s := newScene(t, always(policy.Defer, ""))
+	told := 0
+	open := s.folder("alice", Protect, inbox, func() { told++ })
+	s.hide(s.inbox("alice"), 1, 2)
+	open.Hides()
+	bob, elsewhere := s.inbox("bob"), s.folder("alice", Protect, OpenedFolder{Name: "Trash", UIDValidity: 3}, nil)
+	s.hide(bob, 1)
+	told = 0
+	id := message.ID(s.sql(s.path, "SELECT id FROM messages WHERE uid = 1"))
+	alice := member.Name("alice")
+	done, err := s.Ledger.Restore(t.Context(), ledger.Restore{IDs: []message.ID{id}, Member: &alice})
+	if err != nil || len(done.Returned) != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	r := done.Returned[0]
+	s.Returned(r.Mailbox, r.Folder, r.Member, []message.UID{r.UID})
+	if told != 1 || !open.Stale() || bob.Stale() || elsewhere.Stale() {
+		t.Errorf("told %d times; stale: %t; bob: %t; another folder: %t", told, open.Stale(), bob.Stale(), elsewhere.Stale())
+	}
+	s.wantHidden("an open view keeps what it hides", open, 1, 2)
+	s.wantHidden("at the next SELECT", s.inbox("alice"), 2)
+	s.wantHidden("bob's", s.inbox("bob"), 1)
+	s.Returned("nobody@example.com", r.Folder, r.Member, []message.UID{1})
 }
 
 // Sessions of a member hide at the same time. Each client is told once of every
