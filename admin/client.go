@@ -1,14 +1,15 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"syscall"
@@ -57,25 +58,10 @@ func NewClient(path string) *Client {
 	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: time.Minute}}
 }
 
-// Held lists what is held, oldest first.
-func (c *Client) Held(ctx context.Context, q HeldQuery) ([]HeldMessage, error) {
-	v := url.Values{}
-	set := func(key, value string) {
-		if value != "" {
-			v.Set(key, value)
-		}
-	}
-	set("mailbox", string(q.Mailbox))
-	set("member", string(q.Member))
-	set("rule", q.Rule)
-	if q.Anonymous {
-		v.Set("anonymous", "1")
-	}
-	if q.OlderThan > 0 {
-		v.Set("older_than", q.OlderThan.String())
-	}
-	var answer []HeldMessage
-	err := c.get(ctx, "/v1/held?"+v.Encode(), &answer)
+// Held returns a page of what is held.
+func (c *Client) Held(ctx context.Context, q HeldQuery) (HeldPage, error) {
+	var answer HeldPage
+	err := c.get(ctx, "/v1/held?"+q.encode(), &answer)
 	return answer, err
 }
 
@@ -83,6 +69,24 @@ func (c *Client) Held(ctx context.Context, q HeldQuery) ([]HeldMessage, error) {
 func (c *Client) Show(ctx context.Context, id message.ID) (HeldMessage, error) {
 	var answer HeldMessage
 	err := c.get(ctx, "/v1/held/"+strconv.FormatInt(int64(id), 10), &answer)
+	return answer, err
+}
+
+// Audit returns a page of the record.
+func (c *Client) Audit(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	var answer AuditPage
+	err := c.get(ctx, "/v1/audit?"+q.encode(), &answer)
+	return answer, err
+}
+
+// Do has an order carried out.
+func (c *Client) Do(ctx context.Context, a Action, o Order) (Result, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Result{}, err
+	}
+	var answer Result
+	err = c.call(ctx, http.MethodPost, "/v1/"+string(a), bytes.NewReader(body), &answer)
 	return answer, err
 }
 
@@ -94,9 +98,16 @@ func (c *Client) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://mailguard"+path, nil)
+	return c.call(ctx, http.MethodGet, path, http.NoBody, answer)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, body io.Reader, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://mailguard"+path, body)
 	if err != nil {
 		return err
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

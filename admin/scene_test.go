@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -26,10 +27,11 @@ const (
 type scene struct {
 	*Client
 
-	t      *testing.T
-	ledger *ledger.Ledger
-	socket string
-	ms     atomic.Int64 // the clock
+	t       *testing.T
+	ledger  *ledger.Ledger
+	backend *Backend
+	socket  string
+	ms      atomic.Int64 // the clock
 }
 
 // socketPath is short: the name of a socket has room for some 100 octets, and
@@ -54,18 +56,19 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.ledger.Close() })
-	s.serve(&Reader{Ledger: s.ledger, Explain: explain, Facts: facts, Now: s.now})
+	s.backend = &Backend{Ledger: s.ledger, Explain: explain, Facts: facts, Now: s.now}
+	s.serve(s.backend)
 	s.Client = NewClient(s.socket)
 	return s
 }
 
-func (s *scene) serve(r *Reader) {
+func (s *scene) serve(b *Backend) {
 	s.t.Helper()
 	listener, err := Listen(s.socket)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	server := &http.Server{Handler: Handler(r), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: Handler(b), ReadHeaderTimeout: time.Second}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	s.t.Cleanup(func() { _ = server.Close(); <-done })
@@ -74,8 +77,13 @@ func (s *scene) serve(r *Reader) {
 func (s *scene) now() time.Time       { return time.UnixMilli(s.ms.Load()).UTC() }
 func (s *scene) pass(d time.Duration) { s.ms.Add(d.Milliseconds()) }
 
+// explain has large messages due, and small ones ten days after they were deleted.
 func explain(_ context.Context, h *ledger.Held) (ledger.Ruling, error) {
-	return ledger.Ruling{Due: h.Message.Size > 100, Why: "a test says so"}, nil
+	r := ledger.Ruling{Due: h.Message.Size > 100, Why: "a test says so"}
+	if !r.Due && !h.Message.HeldSince.IsZero() {
+		r.Again = h.Message.HeldSince.Add(10 * 24 * time.Hour)
+	}
+	return r, nil
 }
 
 func facts(m member.Mailbox, e policy.Everyone) policy.MailboxFacts {
@@ -99,7 +107,10 @@ func (s *scene) visits(mailbox member.Mailbox, who member.Name, rule string, pla
 	for _, i := range places {
 		record.Fetches = append(record.Fetches, ledger.Fetch{Message: drop.IDs[i], At: s.now()})
 		record.Decisions = append(record.Decisions, ledger.Decision{
-			Message: drop.IDs[i], Verdict: policy.Defer, Rule: rule, Outcome: policy.Deferred, Facts: &policy.Facts{Op: policy.POP3Dele},
+			Message: drop.IDs[i], Verdict: policy.Defer, Rule: rule, Outcome: policy.Deferred,
+			Facts: &policy.Facts{Op: policy.POP3Dele, Folder: "INBOX", Member: policy.MemberFacts{
+				Name: who, Protocol: member.POP3, Proof: member.ByLogin, Address: netip.MustParseAddr("192.0.2.1"), Client: "test",
+			}},
 		})
 	}
 	if _, err := s.ledger.Record(s.t.Context(), v, drop, record); err != nil {
@@ -107,3 +118,32 @@ func (s *scene) visits(mailbox member.Mailbox, who member.Name, rule string, pla
 	}
 	return drop.IDs
 }
+
+// deletesByIMAP is a session, a second from now, that deletes messages of the
+// inbox.
+func (s *scene) deletesByIMAP(mailbox member.Mailbox, who member.Name, list ...message.UID) []message.ID {
+	s.t.Helper()
+	s.pass(time.Second)
+	v := ledger.Visit{Mailbox: mailbox, Member: who, Protocol: member.IMAP, Proof: member.ByPassword, At: s.now()}
+	record := ledger.FolderRecord{At: s.now()}
+	for _, uid := range list {
+		record.Decisions = append(record.Decisions, ledger.FolderDecision{
+			Seen: message.Seen{UID: uid, Size: 100}, Verdict: policy.Defer, Rule: "r", Outcome: policy.Deferred, Facts: &policy.Facts{Op: policy.IMAPMove},
+		})
+		record.Copies = append(record.Copies, ledger.FolderCopy{Original: uid, Folder: "Trash", Placed: ledger.Placed{UIDValidity: 3, UID: 50 + uid}})
+	}
+	if _, err := s.ledger.RecordFolder(s.t.Context(), v, inbox, record); err != nil {
+		s.t.Fatal(err)
+	}
+	found, err := s.ledger.LookupFolder(s.t.Context(), mailbox, inbox, list)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var ids []message.ID
+	for _, uid := range list {
+		ids = append(ids, found[uid].Message.ID)
+	}
+	return ids
+}
+
+var inbox = ledger.FolderKey{Name: "INBOX", UIDValidity: 7}
