@@ -119,7 +119,7 @@ type Entry struct {
 	Outcome     policy.Outcome `json:"outcome,omitempty"` // what was done
 	Rule        string         `json:"rule,omitempty"`
 	Why         string         `json:"why,omitempty"` // of what is no verdict
-	By          *By            `json:"by,omitempty"`  // whose deletion it was, of a verdict
+	By          *By            `json:"by,omitempty"`  // whose deletion it was, of a verdict; else in whose session it happened
 	Facts       *policy.Facts  `json:"facts,omitempty"`
 }
 
@@ -127,10 +127,10 @@ type Entry struct {
 type By struct {
 	Member   member.Name     `json:"member"` // "" for the anonymous one
 	Proof    member.Proof    `json:"proof,omitempty"`
-	Protocol member.Protocol `json:"protocol"`
+	Protocol member.Protocol `json:"protocol,omitempty"`
 	Address  string          `json:"address,omitempty"`
 	Client   string          `json:"client,omitempty"`
-	Op       policy.Op       `json:"op"`
+	Op       policy.Op       `json:"op,omitempty"`
 }
 
 // AuditPage is a piece of the record, newest first.

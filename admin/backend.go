@@ -188,14 +188,22 @@ func describeEntry(e *ledger.AuditEntry) Entry {
 		At: e.At, Kind: e.Kind, Mailbox: e.Mailbox, Folder: e.Folder, ID: e.Message, Sender: e.Sender, Subject: e.Subject,
 		Verdict: e.Verdict, Outcome: e.Outcome, Rule: e.Rule, Why: e.Why, Facts: e.Facts,
 	}
-	if e.Facts == nil {
-		return d
+	if e.Facts != nil {
+		d.Destination = e.Facts.Destination
 	}
-	who := e.Facts.Member
-	d.Destination = e.Facts.Destination
-	d.By = &By{Member: e.Member, Proof: who.Proof, Protocol: who.Protocol, Client: who.Client, Op: e.Facts.Op}
-	if who.Address.IsValid() {
-		d.By.Address = who.Address.String()
+	switch {
+	case e.Kind == "verdict" && e.Facts != nil:
+		d.By = by(e.Member, e.Facts)
+	case e.Member != "":
+		d.By = &By{Member: e.Member}
 	}
 	return d
+}
+
+func by(name member.Name, f *policy.Facts) *By {
+	b := &By{Member: name, Proof: f.Member.Proof, Protocol: f.Member.Protocol, Client: f.Member.Client, Op: f.Op}
+	if f.Member.Address.IsValid() {
+		b.Address = f.Member.Address.String()
+	}
+	return b
 }

@@ -36,7 +36,6 @@ type Administered struct {
 // standing is what an administrator's order about a message depends on.
 type standing struct {
 	id      message.ID
-	mailbox int64
 	held    bool
 	pinned  bool
 	claimed bool
@@ -105,9 +104,9 @@ func (w word) each(ctx context.Context, ids []message.ID, do func(context.Contex
 
 func (w word) one(ctx context.Context, id message.ID, do func(context.Context, word, standing) (string, error)) (string, error) {
 	s := standing{id: id}
-	err := w.tx.QueryRowContext(ctx, `SELECT mailbox_id, held_since IS NOT NULL, pinned, claimed_at IS NOT NULL,
+	err := w.tx.QueryRowContext(ctx, `SELECT held_since IS NOT NULL, pinned, claimed_at IS NOT NULL,
 		purge_reason IS NOT NULL, CASE WHEN gone_at IS NULL THEN '' ELSE coalesce(gone_how, 'unknown') END FROM messages WHERE id = ?`, id).
-		Scan(&s.mailbox, &s.held, &s.pinned, &s.claimed, &s.purged, &s.gone)
+		Scan(&s.held, &s.pinned, &s.claimed, &s.purged, &s.gone)
 	if errors.Is(err, sql.ErrNoRows) {
 		return unknownMessage, nil
 	}
@@ -127,7 +126,5 @@ func (w word) change(ctx context.Context, s standing, kind, why, set string, arg
 }
 
 func (w word) record(ctx context.Context, s standing, kind, why string) error {
-	_, err := w.tx.ExecContext(ctx, `INSERT INTO decisions (at, mailbox_id, message_id, member, verdict, outcome, rule, facts, kind, why)
-		VALUES (?, ?, ?, '', '', '', '', '{}', ?, ?)`, millis(w.at), s.mailbox, s.id, kind, why)
-	return err
+	return recordEvent(ctx, w.tx, event{at: w.at, kind: kind, message: s.id, why: why})
 }

@@ -55,7 +55,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.socket, err = admin.Listen(c.Admin.Socket); err != nil {
 		return err
 	}
-	a.admin = &http.Server{Handler: admin.Handler(newReader(c, a.ledger, a.guard, a.releaser)), ReadHeaderTimeout: adminTimeout}
+	a.admin = &http.Server{Handler: admin.Handler(newBackend(c, a.ledger, a.guard, a.releaser)), ReadHeaderTimeout: adminTimeout}
 	return nil
 }
 
@@ -64,17 +64,17 @@ const adminTimeout = 10 * time.Second
 // newGuard returns the parts that decide, over a ledger.
 func newGuard(c *config.Config, l *ledger.Ledger, log zerolog.Logger) (*guard.Guard, *release.Releaser) {
 	g := guard.New(guard.Options{
-		Ledger: l, Policy: c.Policy, Mode: c.Mode, Mailboxes: guard.NewDirectory(c.Mailboxes), LearnFor: c.LearnFor,
+		Ledger: l, Policy: c.Policy, Mode: c.Mode, Mailboxes: guard.NewDirectory(c.Mailboxes), LearnFor: c.LearnFor, AuditKeep: c.Audit.Keep,
 		ReadOn: c.LedgerReadonly == config.ReadonlyRead, Now: time.Now, Log: log,
 	})
 	return g, release.New(release.Options{Ledger: l, Policy: c.Policy, Mailbox: g.MailboxFacts, Now: time.Now})
 }
 
-func newReader(c *config.Config, l *ledger.Ledger, g *guard.Guard, r *release.Releaser) *admin.Reader {
+func newBackend(c *config.Config, l *ledger.Ledger, g *guard.Guard, r *release.Releaser) *admin.Backend {
 	explain := func(ctx context.Context, h *ledger.Held) (ledger.Ruling, error) {
 		return r.Explain(ctx, h, withoutFlags(c, h.Mailbox))
 	}
-	return &admin.Reader{Ledger: l, Explain: explain, Facts: g.MailboxFacts, Now: time.Now}
+	return &admin.Backend{Ledger: l, Explain: explain, Facts: g.MailboxFacts, Returned: g.Returned, Now: time.Now}
 }
 
 // withoutFlags reports whether a mailbox's upstream has no IMAP side, and so

@@ -16,7 +16,9 @@ func newMailboxes(file *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mailboxes",
 		Short: "List the mailboxes that were used, and by whom",
-		Args:  cobra.NoArgs,
+		Long: `List the mailboxes that were used, and by whom. BYPASSED counts the messages
+that disappeared from the mail server without a release in the last 30 days.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), *file, func(s source) error {
 				boxes, err := s.Mailboxes(cmd.Context())
@@ -33,10 +35,10 @@ func newMailboxes(file *string) *cobra.Command {
 
 func printMailboxes(w io.Writer, boxes []admin.Mailbox) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "MAILBOX\tSHARED\tHELD\tMEMBER\tTOLD BY\tPROTOCOL\tLAST SEEN\tFROM")
+	fmt.Fprintln(t, "MAILBOX\tSHARED\tHELD\tBYPASSED\tMEMBER\tTOLD BY\tPROTOCOL\tLAST SEEN\tFROM")
 	for _, b := range boxes {
 		for _, u := range b.Members {
-			fmt.Fprintf(t, "%s\t%t\t%d\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.Shared, b.Held, memberNote(u),
+			fmt.Fprintf(t, "%s\t%t\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.Shared, b.Held, b.Bypassed, memberNote(u),
 				proofText(u.Proof), dash(string(u.Protocol)), timeText(u.Last), dash(u.Address))
 		}
 	}

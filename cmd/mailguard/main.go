@@ -67,6 +67,6 @@ Through it, a message leaves the mail server only when policy says that it may.`
 		SilenceErrors: true,
 	}
 	file := root.PersistentFlags().StringP("config", "c", defaultConfig, "the configuration `FILE`")
-	root.AddCommand(newServe(file), newCheck(file), newHeld(file), newMailboxes(file), newDemo(), newVersion())
+	root.AddCommand(newServe(file), newCheck(file), newHeld(file), newPin(file), newUnpin(file), newMailboxes(file), newAudit(file), newDemo(), newVersion())
 	return root
 }
