@@ -96,6 +96,40 @@ func listHeld(t *testing.T, g *guard) string {
 	return out
 }
 
+// What an administrator says about held messages counts with a server and
+// without one. Flags choose, and somebody is asked before anything is done.
+func TestHeldIsDecidedAbout(t *testing.T) {
+	d := startDovecot(t, nil)
+	g := startGuard(t, d.POP3(), options{})
+	deliver(t, d, mailbox, "one", "two")
+	s := g.must(mailbox + "#alice")
+	for _, command := range []string{"DELE 1", "DELE 2", "QUIT"} {
+		if _, err := s.command(command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(status int, text string, args ...string) {
+		t.Helper()
+		if out, got := g.run(args...); got != status || !strings.Contains(out, text) {
+			t.Errorf("%v: status %d\n%s\nwant %d and %q", args, got, out, status, text)
+		}
+	}
+	want(1, "nothing was done", "held", "restore", "--mailbox", mailbox) // nobody answers
+	want(1, "not both", "held", "approve", "1", "--mailbox", mailbox)
+	want(1, "which messages?", "held", "purge", "--reason", "x")
+	want(1, "not a message's number", "pin", "x")
+	want(1, "service account", "held", "restore", "1", "--as-copy")
+	want(0, "1: restored", "held", "restore", "1", "--member", "alice")
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	want(0, "2: restored", "held", "restore", "--folder", "inbox", "--yes", "--pin")
+	want(1, `"refused"`, "pin", "1", "4711", "--output", "json")
+	want(0, "[]", "held", "list", "--output", "json")
+	want(0, `"kind": "pinned"`, "audit", "--kind", "pinned", "--output", "json")
+	want(1, "--since", "audit", "--since", "yesterday")
+}
+
 // The demo, in front of a real Dovecot.
 func TestDemo(t *testing.T) {
 	need(t, dovecot.Installed())
