@@ -21,9 +21,12 @@ func (s *session) openMailbox(ctx context.Context) error {
 	if s.stance == guard.Relay {
 		return nil
 	}
-	listing, err := s.list()
+	listing, err := s.server.listing()
 	if err != nil {
 		return err
+	}
+	if !identified(listing) {
+		s.log.Warn().Msg("upstream has no UIDL: deletions are refused, since nothing can be remembered")
 	}
 	s.guarded, err = s.Guard.OpenMaildrop(ctx, s.visitor, s.stance, s.since, listing)
 	if err != nil {
@@ -43,11 +46,11 @@ func (s *session) passing() bool { return s.stance != guard.Protect }
 // it could show one message under another's name.
 var errListing = errors.New("the upstream's listing makes no sense")
 
-// list reads the whole maildrop. A server without UIDL gives no unique-ids:
+// listing reads the whole maildrop. A server without UIDL gives no unique-ids:
 // everything can be read then, and nothing be deleted.
-func (s *session) list() ([]message.Listed, error) {
+func (s *server) listing() ([]message.Listed, error) {
 	var listing []message.Listed
-	reply, err := s.server.list("LIST", func(line string) error {
+	reply, err := s.list("LIST", func(line string) error {
 		n, size, err := parseListing(line)
 		if err == nil && n != len(listing)+1 || len(listing) >= maxMessages {
 			err = fmt.Errorf("%w: %q comes behind %d messages", errListing, clean(line, 80), len(listing))
@@ -65,9 +68,9 @@ func (s *session) list() ([]message.Listed, error) {
 	return listing, s.listUniqueIDs(listing)
 }
 
-func (s *session) listUniqueIDs(listing []message.Listed) error {
+func (s *server) listUniqueIDs(listing []message.Listed) error {
 	count := 0
-	reply, err := s.server.list("UIDL", func(line string) error {
+	reply, err := s.list("UIDL", func(line string) error {
 		n, id, err := parseListing(line)
 		if err != nil || n != count+1 || n > len(listing) {
 			return errors.Join(err, fmt.Errorf("%w: UIDL %q comes behind %d of %d messages", errListing, clean(line, 80), count, len(listing)))
@@ -80,12 +83,16 @@ func (s *session) listUniqueIDs(listing []message.Listed) error {
 	case err != nil:
 		return err
 	case !reply.OK:
-		s.log.Warn().Msg("upstream has no UIDL: deletions are refused, since nothing can be remembered")
 		return nil
 	case count != len(listing):
 		return fmt.Errorf("%w: UIDL has %d messages, LIST %d", errListing, count, len(listing))
 	}
 	return nil
+}
+
+// identified reports whether the messages of a listing have unique-ids.
+func identified(listing []message.Listed) bool {
+	return len(listing) == 0 || listing[0].UniqueID != ""
 }
 
 // parseListing reads a line of LIST or UIDL: a number, a blank, the rest up to
