@@ -72,7 +72,30 @@ type Upstream struct {
 	// AuthorizationIdentity says that the server logs in as the SASL
 	// authorization identity. Some servers ignore it.
 	AuthorizationIdentity bool
+
+	ServiceAccount *ServiceAccount // nil: there is none
 }
+
+// ServiceAccount says how the guard logs in to a mailbox by itself. In Username
+// and Authorization {mailbox} stands for the mailbox's name, {user} and {domain}
+// for its parts.
+type ServiceAccount struct {
+	Mechanism     Mechanism
+	Username      string
+	Authorization string   // the SASL authorization identity of PLAIN; "" for none
+	PasswordFile  string   // absolute; of PLAIN
+	TokenFile     string   // absolute; of XOAUTH2; so is the next, where this one is ""
+	TokenCommand  []string // the program with its arguments, an absolute path first
+}
+
+// Mechanism is what a service account logs in by.
+type Mechanism string
+
+// What `mechanism` may say.
+const (
+	MechanismPlain   Mechanism = "plain"
+	MechanismXOAUTH2 Mechanism = "xoauth2"
+)
 
 // Namespace says whose mailbox the folders below a prefix are.
 type Namespace struct {

@@ -95,7 +95,6 @@ func TestExampleWithEverythingActive(t *testing.T) {
 		"listeners[4].proxy_protocol @ proxy_protocol",
 		"tls.acme @ acme: {email: ",
 		"tls.client_ca @ client_ca: tls",
-		"upstreams[0].service_account @ service_accoun",
 		"identity: certificate @ certificate, n",
 		"mailboxes[0].secret_file @ secret_file: s",
 		"policy.preset @ preset: team-i",

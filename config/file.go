@@ -115,10 +115,18 @@ type endpointKeys struct {
 }
 
 type serviceKeys struct {
-	// Username logs in for a mailbox; {mailbox} stands for its name.
+	// Username logs in for a mailbox; {mailbox} stands for its name, {user} and {domain} for its parts.
 	Username string `yaml:"username"`
+	// Mechanism is how it logs in: with a password, or with a token. Default: plain.
+	Mechanism string `yaml:"mechanism" words:"plain,xoauth2"`
+	// Authorization is the SASL authorization identity, as "{mailbox}". Default: none.
+	Authorization string `yaml:"authorization"`
 	// PasswordFile holds the service account's password.
 	PasswordFile string `yaml:"password_file" secret:"true"`
+	// TokenFile holds the token of xoauth2; it is read at each login.
+	TokenFile string `yaml:"token_file" secret:"true"`
+	// TokenCommand is a program with its arguments that writes the token of xoauth2 to its standard output.
+	TokenCommand []string `yaml:"token_command" secret:"true"`
 }
 
 type namespaceKeys struct {

@@ -36,6 +36,7 @@ func (c *checker) upstream(p path, u upstreamKeys) Upstream {
 	found.POP3 = c.endpoint(p.of("pop3"), u.POP3)
 	found.Namespaces = c.namespaces(p, u.Namespaces)
 	found.FolderUses = u.FolderUses.names()
+	found.ServiceAccount = c.serviceAccount(p, u)
 	if u.CA != "" {
 		found.CAFile = c.authorities(p.of("ca"), u.CA)
 	}
@@ -121,23 +122,9 @@ func (c *checker) notItself(p path, address hostPort) {
 
 // upstreamLater checks the parts that this version does not have yet.
 func (c *checker) upstreamLater(p path, u upstreamKeys) {
-	if u.ServiceAccount != nil {
-		c.laterKey(p.of("service_account"))
-		c.serviceAccount(p.of("service_account"), u.ServiceAccount)
-	}
 	if u.ExpungeWithoutUIDPlus {
 		c.laterKey(p.of("expunge_without_uidplus"))
 	}
-}
-
-func (c *checker) serviceAccount(p path, keys *serviceKeys) {
-	if keys.Username == "" {
-		c.missing(p, "`username` is missing: how the service account logs in, as in \"{mailbox}*mailguard\"")
-	}
-	if keys.PasswordFile == "" {
-		c.missing(p, "`password_file` is missing: the file with the service account's password")
-	}
-	c.secretFile(p.of("password_file"), keys.PasswordFile)
 }
 
 // namespaces checks whose mailbox a shared folder is.

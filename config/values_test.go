@@ -56,10 +56,14 @@ func TestEverything(t *testing.T) {
 				IMAP:       &Endpoint{"Mail.Example.com:993", TLSImplicit, "mail.example.com"},
 				Namespaces: []Namespace{{"shared/{user}/", "{user}@example.com"}},
 				FolderUses: map[string]string{"trash": "Papierkorb", "archive": "Archiv/2026"},
+				ServiceAccount: &ServiceAccount{
+					Mechanism: MechanismPlain, Username: "mailguard", Authorization: "{user}@{domain}", PasswordFile: in("tls/good.key"),
+				},
 			},
 			{
 				Name: "other", Domains: []string{"*"}, CAFile: in("tls/good.pem"),
-				POP3: &Endpoint{"192.0.2.7:995", TLSImplicit, "mail.example.net"},
+				POP3:           &Endpoint{"192.0.2.7:995", TLSImplicit, "mail.example.net"},
+				ServiceAccount: &ServiceAccount{Mechanism: MechanismXOAUTH2, Username: "{mailbox}", TokenCommand: []string{"/bin/sh", "-c", "echo token"}},
 			},
 		},
 		Ledger:         Ledger{"/var/lib/mailguard/ledger.db"},
