@@ -21,6 +21,7 @@ const allowed = `
 	demo:             demo/dovecot demo/upstream tlsconf
 	demo/dovecot:
 	demo/upstream:
+	account:          member message proxy proxy/credentials
 	admin:            ledger member message policy
 	config:           guard member policy
 	proxy/pop3:       guard member message policy proxy proxy/credentials

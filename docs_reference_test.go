@@ -158,7 +158,6 @@ upstreams:
   - name: main
     domains: ["*"]
     imap: {address: "127.0.0.1:10143", tls: none}
-    service_account: {username: "{mailbox}*mailguard", password_file: tls/privkey.pem}
     namespaces: [{prefix: "shared/{user}/", mailbox: "{user}@example.com"}]
     folder_uses: {trash: Papierkorb}
     expunge_without_uidplus: true
