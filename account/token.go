@@ -1,7 +1,6 @@
 package account
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -83,20 +82,20 @@ func (t *tokens) run(ctx context.Context) (string, error) {
 	}
 	cmd := exec.CommandContext(limited, t.command[0], t.command[1:]...) //nolint:gosec // the administrator's own
 	cmd.WaitDelay = tokenSettle
-	var out bounded
+	out := bounded{stop: cancel}
 	cmd.Stdout = &out
 	err := cmd.Run()
-	token := strings.TrimSpace(out.String())
+	token := strings.TrimSpace(string(out.text))
 	var status *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case out.full:
+		return "", errors.New("the service account's `token_command` writes more than 64 KiB")
 	case limited.Err() != nil:
 		return "", fmt.Errorf("the service account's `token_command` did not end within %s", tokenTime)
 	case errors.As(err, &status):
 		return "", fmt.Errorf("the service account's `token_command` failed: %s", status.ProcessState)
-	case out.full:
-		return "", errors.New("the service account's `token_command` writes more than 64 KiB")
 	case err != nil:
 		return "", fmt.Errorf("the service account's `token_command` cannot be run: %w", errors.Unwrap(err))
 	case token == "":
@@ -107,15 +106,18 @@ func (t *tokens) run(ctx context.Context) (string, error) {
 
 // bounded keeps so much of what a command writes as a token may have.
 type bounded struct {
-	bytes.Buffer
+	text []byte
 	full bool
+	stop func()
 }
 
-// Write refuses what is too much.
+// Write ends a command that writes too much: a full pipe alone does not.
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > largestSecret {
+	if len(b.text)+len(p) > largestSecret {
 		b.full = true
+		b.stop()
 		return 0, errors.New("too much")
 	}
-	return b.Buffer.Write(p)
+	b.text = append(b.text, p...)
+	return len(p), nil
 }
