@@ -60,7 +60,7 @@ func (a *Account) Login(ctx context.Context, mailbox member.Mailbox) (*AccountSe
 		return nil, s.wrap("login", err)
 	}
 	if s.server, err = a.Upstream.connect(ctx, netip.AddrPort{}); err != nil {
-		return nil, s.wrap("login", err)
+		return nil, s.wrap("login", because(ctx, err))
 	}
 	reply, err := s.server.authenticate(c, c.Login.Name, refuseToken)
 	var refused Reply
