@@ -95,7 +95,7 @@ upstreams:
   - {name: main, domains: ["*"], pop3: {address: "127.0.0.1:10110", tls: none}}
 `
 
-// withCertificates returns a folder with the certificate that the
+// withCertificates returns a folder with the certificate and the secret that the
 // configurations in the documentation name.
 func withCertificates(t *testing.T) string {
 	t.Helper()
@@ -108,6 +108,12 @@ func withCertificates(t *testing.T) string {
 		if err := os.Rename(from, filepath.Join(dir, to)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secrets", "master"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

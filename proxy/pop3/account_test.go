@@ -207,6 +207,7 @@ func TestAccountWithoutUIDLAndTOP(t *testing.T) {
 
 // A real Dovecot, whose master user opens everybody's maildrop, one at a time.
 func TestAccountOnDovecot(t *testing.T) {
+	t.Parallel() // Dovecot waits ten seconds for a lock
 	if err := dovecot.Installed(); err != nil {
 		if os.Getenv("CI") != "" || os.Getenv("MAILGUARD_REQUIRE_ALL") != "" {
 			t.Fatal(err)
