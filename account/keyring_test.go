@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -163,6 +164,9 @@ func TestTokenCommandFails(t *testing.T) {
 // for it.
 func TestTokenCommandEndsWithTheContext(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "started")
+	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	k := NewKeyring(Secrets{OAuth: true, Username: "{mailbox}", TokenCommand: []string{"/bin/sh", "-c", `: > "$0"; exec sleep 1000`, fifo}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -170,11 +174,8 @@ func TestTokenCommandEndsWithTheContext(t *testing.T) {
 	for range 2 {
 		go func() { _, err := k.Credentials(ctx, box); errs <- err }()
 	}
-	for {
-		if _, err := os.Stat(fifo); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	if _, err := os.ReadFile(fifo); err != nil { // waits for the command to open it
+		t.Fatal(err)
 	}
 	cancel()
 	for range 2 {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -19,8 +20,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	box      member.Mailbox = "support@example.com"
-	password                = "correct horse"
+	box      = member.Mailbox("support@example.com")
+	password = "correct horse"
 )
 
 // secretFile writes a file with a secret.
@@ -118,3 +119,14 @@ func uidsOf(found []message.Found) (uids []message.UID) {
 	}
 	return uids
 }
+
+// A Session is what a release needs.
+var _ interface {
+	Open(ctx context.Context, folder string) (message.Opened, error)
+	Look(ctx context.Context, uids []message.UID, headers bool) ([]message.Found, error)
+	Remove(ctx context.Context, uids []message.UID) error
+	Unmark(ctx context.Context, uids []message.UID) error
+	Copy(ctx context.Context, uid message.UID) (message.UID, error)
+	Quota(ctx context.Context) (int, error)
+	Close() error
+} = (*Session)(nil)
