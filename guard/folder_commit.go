@@ -159,6 +159,15 @@ func (f *Folder) forget(gone []message.UID, back []ledger.Returned) {
 	f.guard.unhide(f.visitor.Mailbox, back)
 }
 
+// Gone is told by whoever releases what was found to be gone from a folder, and
+// which copies members have again because of that: it is hidden no more from
+// whoever has the folder open.
+func (g *Guard) Gone(mailbox member.Mailbox, key ledger.FolderKey, gone []message.UID, back []ledger.Returned) {
+	g.folders.gone(openFolder{mailbox, key}, gone)
+	g.copies.forget(mailbox, key, gone)
+	g.unhide(mailbox, back)
+}
+
 // unhide forgets that copies are hidden which came back to members because the
 // originals are gone.
 func (g *Guard) unhide(mailbox member.Mailbox, back []ledger.Returned) {

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ type Folders interface {
 	// Open opens a folder, by its canonical name. The error is message.ErrNoFolder
 	// if there is none.
 	Open(ctx context.Context, folder string) (message.Opened, error)
+	// Copy appends a copy of a message to the open folder and returns the copy's
+	// UID, 0 if the server does not say.
+	Copy(ctx context.Context, uid message.UID) (message.UID, error)
 	Close() error
 }
 
@@ -194,4 +198,41 @@ func (s *Service) folder(ctx context.Context, conn Folders, mailbox member.Mailb
 		}
 	}
 	return nil
+}
+
+// errNoAccount is the error of a mailbox whose upstream has no service account.
+var errNoAccount = errors.New("the mailbox's upstream has no service account")
+
+// Copy puts a copy of a held message into its folder, after making sure that it
+// is the one that was held. Everybody who uses the mailbox sees the copy.
+func (s *Service) Copy(ctx context.Context, h *ledger.Held) error {
+	account := s.Account(h.Mailbox)
+	if account == nil {
+		return errNoAccount
+	}
+	conn, err := account.Login(ctx, h.Mailbox)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	m := &h.Message
+	opened, err := conn.Open(ctx, m.Folder)
+	if err != nil {
+		return err
+	}
+	if opened.UIDValidity != m.UIDValidity {
+		return errOtherLife
+	}
+	seen, err := conn.Look(ctx, []message.UID{m.UID}, m.Fingerprint != nil)
+	switch {
+	case err != nil:
+		return err
+	case len(seen) != 1:
+		return fmt.Errorf("message %d is not there any more", m.ID)
+	}
+	if why := differs(m, &seen[0]); why != "" {
+		return fmt.Errorf("message %d is not the one that was held: %s", m.ID, why)
+	}
+	_, err = conn.Copy(ctx, m.UID)
+	return err
 }

@@ -25,6 +25,7 @@ type app struct {
 	ledger    *ledger.Ledger
 	guard     *guard.Guard
 	releaser  *release.Releaser
+	service   *release.Service // nil: there is no service account
 	upstreams upstreams
 	servers   []*proxy.Server
 	admin     *http.Server
@@ -49,13 +50,18 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.upstreams, err = newUpstreams(c); err != nil {
 		return err
 	}
+	if a.service, err = newService(c, a.releaser, a.log); err != nil {
+		return err
+	}
 	if err := a.listen(); err != nil {
 		return err
 	}
 	if a.socket, err = admin.Listen(c.Admin.Socket); err != nil {
 		return err
 	}
-	a.admin = &http.Server{Handler: admin.Handler(newBackend(c, a.ledger, a.guard, a.releaser)), ReadHeaderTimeout: adminTimeout}
+	backend := newBackend(c, a.ledger, a.guard, a.releaser)
+	backend.AsCopy = asCopy(a.service, a.ledger)
+	a.admin = &http.Server{Handler: admin.Handler(backend), ReadHeaderTimeout: adminTimeout}
 	return nil
 }
 
@@ -67,7 +73,7 @@ func newGuard(c *config.Config, l *ledger.Ledger, log zerolog.Logger) (*guard.Gu
 		Ledger: l, Policy: c.Policy, Mode: c.Mode, Mailboxes: guard.NewDirectory(c.Mailboxes), LearnFor: c.LearnFor, AuditKeep: c.Audit.Keep,
 		ReadOn: c.LedgerReadonly == config.ReadonlyRead, Now: time.Now, Log: log,
 	})
-	return g, release.New(release.Options{Ledger: l, Policy: c.Policy, Mailbox: g.MailboxFacts, Now: time.Now})
+	return g, release.New(release.Options{Ledger: l, Policy: c.Policy, Mailbox: g.MailboxFacts, Gone: g.Gone, Now: time.Now, Log: log})
 }
 
 func newBackend(c *config.Config, l *ledger.Ledger, g *guard.Guard, r *release.Releaser) *admin.Backend {

@@ -72,7 +72,7 @@ const quietFor = time.Second
 func (a *app) imapHandler(l config.Listener, tls *tls.Config) *imap.Handler {
 	limits := a.config.Limits
 	return imap.NewHandler(imap.Options{
-		Guard: a.guard, Members: member.NewResolver(a.config.Identity), Upstreams: a.upstreams.imap,
+		Guard: a.guard, Release: inPassing(a.releaser), Members: member.NewResolver(a.config.Identity), Upstreams: a.upstreams.imap,
 		STARTTLS: tls, NeedsTLS: l.TLS == config.TLSStart, Now: time.Now, Log: a.log,
 		Limits: imap.Limits{
 			Login: limits.LoginTime, Handshake: limits.Handshake, Idle: limits.IMAPIdle,

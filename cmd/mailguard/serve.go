@@ -68,6 +68,9 @@ func (a *app) run(ctx context.Context) error {
 		}
 	})
 	running.Go(func() { a.guard.Housekeep(ctx) })
+	if a.service != nil {
+		running.Go(func() { a.service.Run(ctx) })
+	}
 	a.logStart()
 	<-ctx.Done()
 	err := a.drain()

@@ -21,10 +21,13 @@ func (s *session) handleCapability(ctx context.Context, cmd command.Command) err
 
 // handleNoop is NOOP (RFC 9051, 6.1.2).
 func (s *session) handleNoop(ctx context.Context, cmd command.Command) error {
-	if s.state != notAuthenticated {
-		return s.passOn(ctx, cmd)
+	if s.state == notAuthenticated {
+		return s.reply(cmd.Tag + " OK Noop completed")
 	}
-	return s.reply(cmd.Tag + " OK Noop completed")
+	if err := s.releaseNow(ctx); err != nil {
+		return err
+	}
+	return s.passOn(ctx, cmd)
 }
 
 // handleLogout is LOGOUT (RFC 9051, 6.1.3), which deletes nothing.
@@ -34,6 +37,9 @@ func (s *session) handleLogout(ctx context.Context, cmd command.Command) error {
 	if s.state != notAuthenticated {
 		var res result
 		err := s.lookOnce(ctx)
+		if err == nil {
+			err = s.release(ctx)
+		}
 		if err == nil {
 			res, err = s.say(ctx, "LOGOUT", command.None{}, nil) // its BYE passes
 		}

@@ -42,6 +42,9 @@ func (s *session) handleExpunge(ctx context.Context, cmd command.Command) error 
 			return err
 		}
 	}
+	if err := s.release(ctx); err != nil {
+		return err
+	}
 	if kept.n > 0 {
 		if err := s.reply("* NO [NOPERM] " + kept.sentence()); err != nil {
 			return err
@@ -346,6 +349,9 @@ func (s *session) expungeSilently(ctx context.Context) error {
 	if isReply(err) {
 		s.log.Warn().Err(err).Msg("nothing deleted by CLOSE: marks stay")
 		return nil
+	}
+	if err == nil {
+		err = s.release(ctx)
 	}
 	return err
 }

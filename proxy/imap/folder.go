@@ -25,11 +25,12 @@ type folder struct {
 	view    view.View // what this member sees; all of it where the guard does not decide
 	opening *opening  // what SELECT has said in numbers; nil once the client knows them
 
-	guarded *guard.Folder // nil where policy can never touch it, or nothing is known of its mailbox
-	marks   view.Marks    // this member's own \Deleted
-	follow  view.Marks    // messages that an operation under way has in hand
-	news    news          // what other sessions have done; guarded by turn
-	silent  bool          // EXPUNGE is kept from the client: it closes the folder
+	guarded   *guard.Folder // nil where policy can never touch it, or nothing is known of its mailbox
+	marks     view.Marks    // this member's own \Deleted
+	follow    view.Marks    // messages that an operation under way has in hand
+	news      news          // what other sessions have done; guarded by turn
+	releaseAt time.Time     // not before that time, what is due is looked for again
+	silent    bool          // EXPUNGE is kept from the client: it closes the folder
 }
 
 // is reports whether the selected folder is this one.

@@ -21,6 +21,7 @@ type Options struct {
 	Guard     *guard.Guard
 	Members   *member.Resolver
 	Upstreams []*Upstream // the first that serves a login's domain is taken
+	Release   Release     // nil: nothing is released in passing
 	STARTTLS  *tls.Config // nil: no STARTTLS on this listener
 	NeedsTLS  bool        // nobody logs in before STARTTLS
 	Now       func() time.Time

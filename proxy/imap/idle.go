@@ -15,6 +15,9 @@ import (
 // it is ended and begun again where the guard has to say something, and the
 // client notices nothing.
 func (s *session) handleIdle(ctx context.Context, cmd command.Command) error {
+	if err := s.releaseNow(ctx); err != nil {
+		return err
+	}
 	refused, err := s.beginIdle(ctx)
 	if err != nil {
 		return err

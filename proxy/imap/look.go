@@ -19,7 +19,8 @@ import (
 // seen is what a FETCH of the guard's own showed of a message.
 type seen struct {
 	message.Seen
-	seq view.UpstreamSeq
+	seq     view.UpstreamSeq
+	deleted bool // \Deleted is set upstream
 }
 
 func (m seen) place() view.Place { return view.Place{Seq: m.seq, UID: imap.UID(m.UID)} }
@@ -225,7 +226,7 @@ func (m *seen) read(item *wire.Item, value string) shows {
 		m.InternalDate, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", strings.Trim(value, `"`))
 		return hasDate
 	case item.Is("FLAGS"):
-		m.Flags = parseFlags(value)
+		m.Flags, m.deleted = parseFlags(value), strings.Contains(strings.ToLower(value), `\deleted`)
 		return hasFlags
 	}
 	return 0

@@ -220,6 +220,9 @@ func (s *session) missing(ctx context.Context, uids []message.UID) ([]message.UI
 
 // handleUnselect is UNSELECT (RFC 3691), which deletes nothing.
 func (s *session) handleUnselect(ctx context.Context, cmd command.Command) error {
+	if err := s.release(ctx); err != nil {
+		return err
+	}
 	if err := s.unselect(ctx); err != nil {
 		return err
 	}

@@ -77,7 +77,8 @@ type session struct {
 	counting *counting   // a command with STATUS responses under way, nil if none; guarded by out
 	news     atomic.Bool // another session of the member has changed marks, or hidden messages
 
-	counts struct {
+	released int // what counts.hidden was when a release was last looked for
+	counts   struct {
 		commands, deleted, hidden, kept int
 		logout                          bool
 	}
