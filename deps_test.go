@@ -17,7 +17,7 @@ import (
 // downwards only; a new edge is a decision, to be made here and in
 // docs/architecture.md.
 const allowed = `
-	cmd/mailguard:    admin config demo demo/dovecot demo/upstream guard ledger member message policy proxy proxy/imap proxy/pop3 release tlsconf
+	cmd/mailguard:    account admin config demo demo/dovecot demo/upstream guard ledger member message policy proxy proxy/imap proxy/pop3 release tlsconf
 	demo:             demo/dovecot demo/upstream tlsconf
 	demo/dovecot:
 	demo/upstream:

@@ -28,6 +28,7 @@ const (
 type Passed struct {
 	Released int
 	More     bool // there may be more to do at once
+	Stuck    bool // something was due, and could not be released here
 }
 
 // pass is one look at a folder, with what is due released.
@@ -77,7 +78,7 @@ func (p *pass) run(ctx context.Context) (Passed, error) {
 		return Passed{}, err
 	}
 	released, err := p.remove(ctx, claimed, at)
-	return Passed{Released: released, More: released == len(claimed) && len(held) == limit}, err
+	return Passed{Released: released, More: released == len(claimed) && len(held) == limit, Stuck: released < len(claimed)}, err
 }
 
 // settleOverdue finds out what became of removals that nobody can be carrying

@@ -26,7 +26,7 @@ type place struct {
 const (
 	passesKept = 20_000
 	passLasts  = 5 * time.Minute // one that is under way; if it is not over by then, another may begin
-	passAgain  = 5 * time.Minute // after one in passing
+	passAgain  = 5 * time.Minute // after one that could not do what is due
 )
 
 func newPasses() *passes {
@@ -54,19 +54,34 @@ func (p *passes) done(at place, next time.Time) {
 }
 
 // InPassing is Pass for a session of a member's, which has its own things to do:
-// it is made every few minutes at most, by one session for all that have the
-// folder open, and at once where news says that the session itself has just made
-// something known that a release can rest on.
+// it asks the ledger first whether anything is worth a look, and leaves a folder
+// alone for some minutes in which another session is at work, or could not release
+// what is due. news says that the session itself has just made something known
+// that a release can rest on: then it does not wait.
 func (r *Releaser) InPassing(ctx context.Context, mailbox member.Mailbox, key ledger.FolderKey, remover Remover, news bool) (Passed, error) {
+	worth, err := r.isWorth(ctx, mailbox, key)
+	if err != nil || !worth {
+		return Passed{}, err
+	}
 	at := place{mailbox, key}
 	if !r.passes.claim(at, r.Now(), news) {
 		return Passed{}, nil
 	}
 	done, err := r.Pass(ctx, mailbox, key, remover)
-	next := r.Now().Add(passAgain)
-	if done.More && err == nil {
-		next = r.Now()
+	next := r.Now()
+	if done.Stuck || err != nil {
+		next = next.Add(passAgain)
 	}
 	r.passes.done(at, next)
 	return done, err
+}
+
+// isWorth reports whether there is anything in a folder to look at.
+func (r *Releaser) isWorth(ctx context.Context, mailbox member.Mailbox, key ledger.FolderKey) (bool, error) {
+	ids, err := r.Ledger.Candidates(ctx, mailbox, key, r.Now(), 1)
+	if err != nil || len(ids) > 0 {
+		return err == nil, err
+	}
+	overdue, err := r.Ledger.Overdue(ctx, mailbox, key, r.Now())
+	return len(overdue) > 0, err
 }

@@ -57,7 +57,7 @@ func (s *session) release(ctx context.Context) error {
 
 // releaseAgain is how often a session looks for what is due while its client only
 // asks for news.
-const releaseAgain = 5 * time.Minute
+const releaseAgain = time.Minute
 
 // releaseNow is release for the commands that a client repeats all day.
 func (s *session) releaseNow(ctx context.Context) error {
