@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,12 +37,13 @@ func (c HiddenCounts) In(uidValidity uint32) HiddenCount {
 }
 
 // What is hidden from a member is read from the member's deletions, by the
-// index of those that hide something, which is in the order of UIDs: others
-// hide messages too, and most of what a member ever deleted is gone. Only
-// deletions over IMAP are in it.
+// index of those that hide something: others hide messages too, and most of what
+// a member ever deleted is gone. Only deletions over IMAP are in it. The UIDs
+// come in one row: ten thousand rows take three times as long to hand over as to
+// find.
 const (
-	listHidden = `SELECT uid FROM deletions INDEXED BY deletions_hidden
-		WHERE member_id = ? AND uid IS NOT NULL AND folder = ? AND uid_validity = ? ORDER BY uid`
+	listHidden = `SELECT group_concat(uid) FROM deletions INDEXED BY deletions_hidden
+		WHERE member_id = ? AND uid IS NOT NULL AND folder = ? AND uid_validity = ?`
 	sumHidden = `SELECT d.folder, d.uid_validity, count(*), coalesce(sum(m.size), 0), sum(d.unseen)
 		FROM deletions d INDEXED BY deletions_hidden CROSS JOIN messages m ON m.id = d.message_id
 		WHERE d.member_id = ? AND d.uid IS NOT NULL`
@@ -49,7 +52,25 @@ const (
 )
 
 func hiddenUIDs(ctx context.Context, q querier, w visitor, key FolderKey) ([]message.UID, error) {
-	return uids(ctx, q, listHidden, w.member, key.Name, key.UIDValidity)
+	var list sql.NullString // NULL where there is none
+	if err := q.QueryRowContext(ctx, listHidden, w.member, key.Name, key.UIDValidity).Scan(&list); err != nil || !list.Valid {
+		return nil, err
+	}
+	return parseUIDs(list.String)
+}
+
+// parseUIDs reads what group_concat made of UIDs, which promises no order.
+func parseUIDs(list string) ([]message.UID, error) {
+	found := make([]message.UID, 0, strings.Count(list, ",")+1)
+	for text := range strings.SplitSeq(list, ",") {
+		uid, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("a UID in the ledger: %w", err)
+		}
+		found = append(found, message.UID(uid))
+	}
+	slices.Sort(found)
+	return found, nil
 }
 
 // HiddenIn counts what is hidden from a member in one folder.
