@@ -17,6 +17,9 @@ import (
 // between two commands of its client.
 const atOnce = 100
 
+// reviewAtOnce is how many messages a pass asks policy about.
+const reviewAtOnce = 500
+
 // tryAgain is when what could not be removed is tried again, and tryMismatched
 // when what is another message is looked at again.
 const (
@@ -65,10 +68,12 @@ func (p *pass) run(ctx context.Context) (Passed, error) {
 	if err != nil {
 		return Passed{}, err
 	}
-	held, err := p.review(ctx, p.mailbox, p.key, limit, false)
+	held, err := p.review(ctx, p.mailbox, p.key, reviewAtOnce, false)
 	if err != nil || len(held) == 0 {
 		return Passed{}, err
 	}
+	rest := len(held) > limit
+	held = held[:min(len(held), limit)] // the oldest deletions come first
 	same, err := p.look(ctx, held)
 	if err != nil || len(same) == 0 {
 		return Passed{}, err
@@ -78,7 +83,7 @@ func (p *pass) run(ctx context.Context) (Passed, error) {
 		return Passed{}, err
 	}
 	released, err := p.remove(ctx, claimed, at)
-	return Passed{Released: released, More: released == len(claimed) && len(held) == limit, Stuck: released < len(claimed)}, err
+	return Passed{Released: released, More: released == len(claimed) && rest, Stuck: released < len(claimed)}, err
 }
 
 // settleOverdue finds out what became of removals that nobody can be carrying
