@@ -92,6 +92,10 @@ func (g *Guard) Admit(ctx context.Context, v Visitor) Stance {
 	}
 }
 
+// Observes reports whether a mailbox is in observe mode: nothing is done there
+// that its clients do not do, and nothing is released.
+func (g *Guard) Observes(m member.Mailbox) bool { return g.observes(g.Mailboxes.Lookup(m)) }
+
 func (g *Guard) observes(s Settings) bool {
 	if s.Mode != "" {
 		return s.Mode == Observe

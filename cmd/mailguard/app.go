@@ -50,7 +50,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.upstreams, err = newUpstreams(c); err != nil {
 		return err
 	}
-	if a.service, err = newService(c, a.releaser, a.log); err != nil {
+	if a.service, err = newService(c, a.guard, a.releaser, a.log); err != nil {
 		return err
 	}
 	if err := a.listen(); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"mailguard/account"
 	"mailguard/config"
+	"mailguard/guard"
 	"mailguard/ledger"
 	"mailguard/member"
 	"mailguard/message"
@@ -25,7 +26,7 @@ func inPassing(r *release.Releaser) imap.Release {
 
 // newService releases with nobody logged in, where an upstream has a service
 // account; nil: none has.
-func newService(c *config.Config, r *release.Releaser, log zerolog.Logger) (*release.Service, error) {
+func newService(c *config.Config, g *guard.Guard, r *release.Releaser, log zerolog.Logger) (*release.Service, error) {
 	var all []upstreamAccount
 	any := false
 	for _, u := range c.Upstreams {
@@ -42,7 +43,7 @@ func newService(c *config.Config, r *release.Releaser, log zerolog.Logger) (*rel
 	if !any {
 		return nil, nil
 	}
-	return &release.Service{Releaser: r, Account: accountOf(all), Log: log}, nil
+	return &release.Service{Releaser: r, Account: accountOf(all, g.Observes), Log: log}, nil
 }
 
 // upstreamAccount is the service account of an upstream; nil: it has none.
@@ -52,9 +53,12 @@ type upstreamAccount struct {
 }
 
 // accountOf finds the account for a mailbox: that of the first upstream which
-// serves it.
-func accountOf(all []upstreamAccount) func(member.Mailbox) *release.Account {
+// serves it. A mailbox in observe mode has none.
+func accountOf(all []upstreamAccount, observes func(member.Mailbox) bool) func(member.Mailbox) *release.Account {
 	return func(m member.Mailbox) *release.Account {
+		if observes(m) {
+			return nil
+		}
 		for _, u := range all {
 			if member.DomainFits(u.domains, m.Domain()) {
 				return u.account
