@@ -24,16 +24,16 @@ var errWatching = errors.New("in observe mode nothing is hidden")
 // deferred move, of whichever member, made in the folder dest: a later mover
 // gets no new one. Copies that somebody has deleted, and those known to be
 // gone, are left out. The caller makes sure that dest still has the
-// UIDVALIDITY, and gives these copies to CommitMove too. The error wraps
+// UIDVALIDITY that it asks about (0: any), and gives these copies to CommitMove too. The error wraps
 // ErrTemporary.
-func (f *Folder) MovedCopy(ctx context.Context, uids []message.UID, dest string) (map[message.UID]Copy, error) {
+func (f *Folder) MovedCopy(ctx context.Context, uids []message.UID, dest string, destValidity uint32) (map[message.UID]Copy, error) {
 	if f.watching {
 		return nil, nil
 	}
 	if f.blind != nil {
 		return nil, f.blind
 	}
-	copies, err := f.guard.Ledger.MovedCopies(ctx, f.visitor.Mailbox, f.key, uids, dest)
+	copies, err := f.guard.Ledger.MovedCopies(ctx, f.visitor.Mailbox, f.key, uids, ledger.FolderKey{Name: dest, UIDValidity: destValidity})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemporary, err)
 	}

@@ -56,11 +56,11 @@ func TestDeferredMove(t *testing.T) {
 	if n := s.sql(s.path, "SELECT count(*) FROM messages WHERE claimed_at IS NOT NULL"); n != 0 {
 		t.Errorf("%d messages are claimed", n)
 	}
-	copies, err := bob.MovedCopy(t.Context(), uidsFrom(1, 2, 3, 4), "Trash")
+	copies, err := bob.MovedCopy(t.Context(), uidsFrom(1, 2, 3, 4), "Trash", 0)
 	if want := (map[message.UID]Copy{1: {UIDValidity: 3, UID: 11}, 2: {UIDValidity: 3, UID: 12}}); err != nil || !reflect.DeepEqual(copies, want) {
 		t.Errorf("copies %v, %v", copies, err)
 	}
-	if copies, err := bob.MovedCopy(t.Context(), uidsFrom(1), "Archive"); err != nil || len(copies) != 0 {
+	if copies, err := bob.MovedCopy(t.Context(), uidsFrom(1), "Archive", 0); err != nil || len(copies) != 0 {
 		t.Errorf("copies elsewhere %v, %v", copies, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestDeferredMoveWithoutCopies(t *testing.T) {
 		t.Error(err)
 	}
 	s.wantHidden("moved", f, 1)
-	if copies, err := f.MovedCopy(t.Context(), uidsFrom(1), "Trash"); err != nil || len(copies) != 0 {
+	if copies, err := f.MovedCopy(t.Context(), uidsFrom(1), "Trash", 0); err != nil || len(copies) != 0 {
 		t.Errorf("copies %v, %v", copies, err)
 	}
 }
@@ -167,7 +167,7 @@ func TestNoDeferredMove(t *testing.T) {
 			if back, err := f.Undo(t.Context(), rulings, "Trash", 3); !errors.Is(err, ErrTemporary) || back != nil {
 				t.Errorf("Undo: %v, %v", back, err)
 			}
-			if copies, err := f.MovedCopy(t.Context(), uidsFrom(1), "Trash"); len(copies) != 0 || (err == nil) != c.asks {
+			if copies, err := f.MovedCopy(t.Context(), uidsFrom(1), "Trash", 0); len(copies) != 0 || (err == nil) != c.asks {
 				t.Errorf("MovedCopy: %v, %v", copies, err)
 			}
 			if originals, err := f.Originals(t.Context(), uidsFrom(1), "Trash"); len(originals) != 0 || (err == nil) != c.asks {

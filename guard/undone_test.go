@@ -69,7 +69,7 @@ func TestDeferredExpungeOfACopied(t *testing.T) {
 	if remove := s.commit(f, rulings); !slices.Equal(remove, uidsFrom(2)) {
 		t.Fatalf("remove %v", remove)
 	}
-	copies, err := s.inbox("bob").MovedCopy(t.Context(), uidsFrom(1, 2, 3, 4), "Trash")
+	copies, err := s.inbox("bob").MovedCopy(t.Context(), uidsFrom(1, 2, 3, 4), "Trash", 0)
 	if want := (map[message.UID]Copy{1: {UIDValidity: 3, UID: 11}}); err != nil || !reflect.DeepEqual(copies, want) {
 		t.Errorf("copies %v, %v", copies, err)
 	}

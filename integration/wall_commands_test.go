@@ -94,10 +94,11 @@ var storeAttempts = []attempt{
 var moveAttempts = []attempt{
 	{"MOVE", selected, deadly | usable, `a MOVE 1 Trash⏎`},
 	{"MOVE of the starred one", selected, deadly | usable | frees, `a MOVE 2 Trash⏎`},
-	{"MOVE of one that may go and one that may not", selected, deadly | usable | keeps, `a MOVE 1,2 Trash⏎`},
+	// Message 2 may go: it is deferred with the other, and released in passing.
+	{"MOVE of one that may go and one that may not", selected, deadly | usable, `a MOVE 1,2 Trash⏎`},
 	{"UID MOVE", selected, deadly | usable, `a UID MOVE 1 Trash⏎`},
 	{"move in lower case", selected, deadly | usable, `a uid move 1 Trash⏎`},
-	{"MOVE of all", selected, deadly | usable | keeps, `a MOVE 1:* Trash⏎`},
+	{"MOVE of all", selected, deadly | usable, `a MOVE 1:* Trash⏎`},
 	{"MOVE of *", selected, deadly | usable, `a MOVE * Trash⏎`},
 	{"MOVE to a lower folder", selected, deadly | usable, `a MOVE 1 Team/Plans⏎`},
 	{"MOVE to a folder that is not there", selected, usable, `a MOVE 1 nosuch⏎`},

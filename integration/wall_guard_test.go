@@ -21,8 +21,9 @@ func guardStage(t *testing.T, policy string) (*stage, *guard) {
     imap: {address: %q, tls: none}
     pop3: {address: %q, tls: none}
     namespaces: [{prefix: "shared/{user}/", mailbox: "{user}@example.com"}]`, s.IMAP(), s.POP3()),
-		// The list of mailboxes ends where the policy begins.
-		policy: `  - {match: "w*@example.com", shared: true, members: [alice, bob]}
+		// The list of mailboxes ends where the policy begins. Carol never comes: else
+		// what two attackers have deleted would go, since everyone was done with it.
+		policy: `  - {match: "w*@example.com", shared: true, members: [alice, bob, carol]}
   - {match: "n*@example.com", shared: false}
 ` + policy,
 		extra: "limits: {connections: 2000}",

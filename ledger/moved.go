@@ -50,8 +50,9 @@ func (f *folderRecorder) recordCopies(ctx context.Context, copies []FolderCopy) 
 // MovedCopies returns for held messages of a folder the copy that an earlier
 // deferred move made in the folder dest. A copy that somebody has deleted in
 // the meantime, that is being removed or that is known to be gone is left out:
-// it is nobody's to rely on. Of several copies it is the latest.
-func (l *Ledger) MovedCopies(ctx context.Context, mailbox member.Mailbox, key FolderKey, wanted []message.UID, dest string) (map[message.UID]Placed, error) {
+// it is nobody's to rely on. Of several copies it is the latest, in the life of
+// dest that its UIDVALIDITY names; 0 is any.
+func (l *Ledger) MovedCopies(ctx context.Context, mailbox member.Mailbox, key FolderKey, wanted []message.UID, dest FolderKey) (map[message.UID]Placed, error) {
 	found := make(map[message.UID]Placed)
 	err := l.reading(func(q querier) error {
 		return each(ctx, q, func(rows *sql.Rows) error {
@@ -64,9 +65,9 @@ func (l *Ledger) MovedCopies(ctx context.Context, mailbox member.Mailbox, key Fo
 			FROM json_each(?) w CROSS JOIN messages m ON m.uid = w.value JOIN moved_copies c ON c.message_id = m.id
 			LEFT JOIN messages k ON k.mailbox_id = c.mailbox_id AND k.folder = c.folder AND k.uid_validity = c.uid_validity AND k.uid = c.uid
 			WHERE m.mailbox_id = (SELECT id FROM mailboxes WHERE name = ?) AND m.folder = ? AND m.uid_validity = ?
-				AND c.folder = ? AND m.held_since IS NOT NULL AND m.gone_at IS NULL
+				AND c.folder = ? AND c.uid_validity = coalesce(?, c.uid_validity) AND m.held_since IS NOT NULL AND m.gone_at IS NULL
 				AND k.held_since IS NULL AND k.claimed_at IS NULL AND k.gone_at IS NULL
-			ORDER BY c.at, c.uid`, uidList(wanted), mailbox, key.Name, key.UIDValidity, dest)
+			ORDER BY c.at, c.uid`, uidList(wanted), mailbox, key.Name, key.UIDValidity, dest.Name, sql.NullInt64{Int64: int64(dest.UIDValidity), Valid: dest.UIDValidity != 0})
 	})
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (f *fixture) undo(name member.Name, to FolderKey, copies ...message.UID) ma
 // copyOf is the copy in the trash of a message of the inbox, 0 none.
 func (f *fixture) copyOf(uid message.UID) message.UID {
 	f.tb.Helper()
-	found, err := f.MovedCopies(f.tb.Context(), box, inbox, []message.UID{uid, 77}, "Trash")
+	found, err := f.MovedCopies(f.tb.Context(), box, inbox, []message.UID{uid, 77}, FolderKey{Name: "Trash"})
 	if err != nil {
 		f.tb.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestMovedCopiesElsewhere(t *testing.T) {
 		key     FolderKey
 		dest    string
 	}{{box, inbox, "Archive"}, {box, FolderKey{"INBOX", 8}, "Trash"}, {box, trash, "Trash"}, {"sales@example.com", inbox, "Trash"}} {
-		if found, err := f.MovedCopies(t.Context(), c.mailbox, c.key, []message.UID{5, 51}, c.dest); err != nil || len(found) != 0 {
+		if found, err := f.MovedCopies(t.Context(), c.mailbox, c.key, []message.UID{5, 51}, FolderKey{Name: c.dest}); err != nil || len(found) != 0 {
 			t.Errorf("%v: %v, %v", c, found, err)
 		}
 	}
@@ -247,4 +247,19 @@ func TestMoveAfterUndo(t *testing.T) {
 	f.clock.pass(time.Hour)
 	f.undo("alice", inbox, 52)
 	f.wantHidden("undone again", "alice")
+}
+
+// A copy in the folder's life before is none, though it may be the one that was
+// put on record last: a copy and an expunge count as a move only with the expunge.
+func TestMovedCopiesOfAnotherLife(t *testing.T) {
+	f := newFixture(t)
+	f.moveToTrash("alice", 5, 51)
+	f.recordIn("bob", inbox, FolderRecord{Decisions: moves(policy.Deferred, 5),
+		Copies: []FolderCopy{{Original: 5, Folder: trash.Name, Placed: Placed{trash.UIDValidity - 1, 7}}}})
+	for validity, want := range map[uint32]message.UID{0: 7, trash.UIDValidity: 51, trash.UIDValidity - 1: 7, trash.UIDValidity + 1: 0} {
+		found, err := f.MovedCopies(t.Context(), box, inbox, []message.UID{5}, FolderKey{trash.Name, validity})
+		if err != nil || found[5].UID != want {
+			t.Errorf("UIDVALIDITY %d: %v, %v; want %d", validity, found, err, want)
+		}
+	}
 }

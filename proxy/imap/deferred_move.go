@@ -146,18 +146,22 @@ func (s *session) copiesThere(ctx context.Context, m *moving, uids []message.UID
 	if !m.within {
 		return nil, nil
 	}
-	found, err := s.folder.guarded.MovedCopy(ctx, uids, m.to.folder)
+	found, err := s.folder.guarded.MovedCopy(ctx, uids, m.to.folder, 0)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	copies := make(map[message.UID]message.UID, len(found))
-	err = s.askDestination(ctx, m)
-	for original, c := range found {
-		if c.UIDValidity == m.validity && !m.isEmpty {
-			copies[original] = c.UID
-		}
+	if err := s.askDestination(ctx, m); err != nil || m.isEmpty || m.validity == 0 {
+		return nil, err
 	}
-	return copies, err
+	// Copies in the folder's life before may be on record as later ones.
+	if found, err = s.folder.guarded.MovedCopy(ctx, uids, m.to.folder, m.validity); err != nil {
+		return nil, err
+	}
+	copies := make(map[message.UID]message.UID, len(found))
+	for original, c := range found {
+		copies[original] = c.UID
+	}
+	return copies, nil
 }
 
 // copyTo copies those of the messages that have no copy yet. It returns all
